@@ -1,0 +1,117 @@
+package core
+
+// NodeID names a member of the cluster. Zero is nobody.
+type NodeID uint64
+
+// None is the NodeID of nobody: no leader known, no vote cast.
+const None NodeID = 0
+
+// Term is a Raft term (§5.1). Zero is the term before any election.
+type Term uint64
+
+// Index is a position in the log (§5.3). The first entry has index 1.
+type Index uint64
+
+// Duration is a span of time in nanoseconds. The core says how long a timer
+// is to run and never reads a clock.
+type Duration int64
+
+// Role is what a member is at the moment (§5.1).
+type Role uint8
+
+// The roles. PreCandidate asks whether an election could be won without
+// raising its term (thesis §9.6).
+const (
+	Follower Role = iota
+	PreCandidate
+	Candidate
+	Leader
+)
+
+// String gives the role as it appears in logs and transcripts.
+func (r Role) String() string {
+	switch r {
+	case Follower:
+		return "follower"
+	case PreCandidate:
+		return "pre-candidate"
+	case Candidate:
+		return "candidate"
+	case Leader:
+		return "leader"
+	}
+	return "unknown role"
+}
+
+// EntryKind tells a client's command from the core's own entries.
+type EntryKind uint8
+
+// The kinds of entries. A Noop opens a leader's term (§8).
+const (
+	Command EntryKind = iota
+	Noop
+)
+
+// Entry is one slot of the replicated log (§5.3).
+type Entry struct {
+	Index Index
+	Term  Term
+	Kind  EntryKind
+	Data  []byte
+}
+
+// HardState is what a member must not forget over a restart (figure 2,
+// "persistent state"). Boot counts the times it was started; it makes the
+// numbers of forwarded proposals and reads rise across restarts.
+type HardState struct {
+	Term Term
+	Vote NodeID
+	Boot uint64
+}
+
+// SnapshotMeta names the last entry that a snapshot covers (§7).
+type SnapshotMeta struct {
+	Index Index
+	Term  Term
+}
+
+// Restored is what a member finds on its disk when it starts.
+type Restored struct {
+	HardState HardState
+	Snapshot  SnapshotMeta
+	// Base is the entry just before Entries[0]. It is at or below Snapshot
+	// when the log keeps a tail, and equal to it when the log was reset.
+	Base    SnapshotMeta
+	Entries []Entry
+}
+
+// Config says who a member is and how it behaves. It does not change while
+// the member runs.
+type Config struct {
+	ID     NodeID
+	Voters []NodeID // all members, ID included; sorted, no repeats
+
+	// ElectionTimeout is how long a follower stays loyal to a silent leader:
+	// until it has passed, it refuses pre-votes. ElectionJitter bounds the
+	// random wait after it, before the follower stands for election.
+	ElectionTimeout Duration
+	ElectionJitter  Duration
+	// Heartbeat is the interval between a leader's heartbeats.
+	Heartbeat Duration
+
+	MaxBatch      int // entries in one Append message and one Apply effect
+	MaxBatchBytes int // bytes of entry data in the same; one entry may exceed it
+	MaxInflight   int // unacknowledged Append messages to one follower
+
+	// CompactTail is how many entries below a snapshot stay in the log, so
+	// that a follower slightly behind needs no snapshot.
+	CompactTail Index
+
+	// NoNoop leaves out the entry that opens a leader's term, for hosts that
+	// need contiguous indices of commands. Reads then wait for the first
+	// command of the term.
+	NoNoop bool
+
+	// Seed feeds this member's own random source (election jitter).
+	Seed uint64
+}
