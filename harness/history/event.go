@@ -1,10 +1,3 @@
-// Package history is the record of a run: every operation's invocation and
-// its completion, in one order.
-//
-// An Event is one line of it. An Operation is an invocation with its
-// completion. A process is a logical, single-threaded client; a process whose
-// operation ended as info is retired, since nobody knows whether the operation
-// is still under way, and its worker goes on as another process. The nemesis is process -1.
 package history
 
 import (
