@@ -11,6 +11,7 @@ type Status struct {
 	Last     Index // last entry of the log
 	Durable  Index // last entry known to be on disk
 	Snapshot Index
+	Boot     uint64
 	Peers    []PeerStatus // on a leader: one a voter, in order of ID
 }
 

@@ -1,0 +1,404 @@
+package core
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// The cluster below runs several cores on a network, a disk and timers that a
+// seed drives, and checks the properties of figure 3 of the paper with its own
+// bookkeeping, never with the core's.
+
+type member struct {
+	id     NodeID
+	core   *Core
+	timers map[Timer]int64
+	// disk: what a crash leaves; pending: log effects not yet durable
+	disk    diskImage
+	pending []Effect
+	queue   []Event // completions under way
+	applied []Entry // the state machine: the commands it was given
+	boots   uint64
+}
+
+type diskImage struct {
+	hard    HardState
+	base    SnapshotMeta
+	entries []Entry
+	snap    SnapshotMeta
+	data    []Entry // what the snapshot holds
+}
+
+type flight struct {
+	at  int64
+	env Envelope
+}
+
+type testCluster struct {
+	t         testing.TB
+	rng       *rand.Rand
+	now       int64
+	members   []*member
+	net       []flight
+	cut       map[[2]NodeID]bool
+	leaders   map[Term]NodeID
+	chosen    []Entry // committed entries, by index-1
+	snapshots map[Index][]Entry
+	nextID    uint64
+	seen      map[string]int
+	// reads under way: what was applied anywhere when the read began
+	reads map[uint64]Index
+}
+
+const ms = 1_000_000
+
+func newTestCluster(t testing.TB, seed uint64, n int) *testCluster {
+	c := &testCluster{
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), cut: map[[2]NodeID]bool{},
+		leaders: map[Term]NodeID{}, snapshots: map[Index][]Entry{}, seen: map[string]int{}, reads: map[uint64]Index{},
+	}
+	for i := 1; i <= n; i++ {
+		c.members = append(c.members, &member{id: NodeID(i)})
+	}
+	for _, m := range c.members {
+		c.boot(m)
+	}
+	return c
+}
+
+func (c *testCluster) boot(m *member) {
+	var voters []NodeID
+	for _, o := range c.members {
+		voters = append(voters, o.id)
+	}
+	d := m.disk
+	core, err := New(Config{
+		ID: m.id, Voters: voters, ElectionTimeout: 100 * ms, ElectionJitter: 50 * ms, Heartbeat: 20 * ms,
+		MaxBatch: 3, MaxBatchBytes: 1 << 20, MaxInflight: 4, CompactTail: 4, Seed: c.rng.Uint64(),
+	}, Restored{HardState: d.hard, Snapshot: d.snap, Base: d.base, Entries: append([]Entry(nil), d.entries...)})
+	if err != nil {
+		c.t.Fatalf("boot of %d: %v", m.id, err)
+	}
+	m.core, m.timers, m.pending, m.queue, m.applied = core, map[Timer]int64{}, nil, nil, nil
+	m.boots++
+	c.step(m, Started{})
+}
+
+func (c *testCluster) crash(m *member) {
+	// A prefix of the log effects under way may have reached the disk.
+	for _, e := range m.pending[:c.rng.IntN(len(m.pending)+1)] {
+		c.persist(m, e)
+	}
+	m.core = nil
+	c.seen["crash"]++
+}
+
+func (c *testCluster) persist(m *member, e Effect) {
+	d := &m.disk
+	switch e := e.(type) {
+	case AppendLog:
+		d.hard = e.HardState
+		if len(e.Entries) > 0 {
+			if e.From <= d.base.Index || e.From > d.base.Index+Index(len(d.entries))+1 {
+				c.t.Fatalf("member %d appends from %d to a log (%d,%d]", m.id, e.From, d.base.Index, d.base.Index+Index(len(d.entries)))
+			}
+			if e.From <= d.base.Index+Index(len(d.entries)) {
+				c.seen["truncation"]++
+			}
+			d.entries = append(append([]Entry(nil), d.entries[:e.From-d.base.Index-1]...), e.Entries...)
+		}
+	case SaveSnapshot:
+		if e.Snapshot.Index > d.snap.Index {
+			d.snap, d.data = e.Snapshot, c.snapshots[e.Snapshot.Index]
+		}
+	case ResetLog:
+		d.snap, d.data = e.Snapshot, c.snapshots[e.Snapshot.Index]
+		d.base, d.entries = e.Snapshot, nil
+		c.seen["snapshot installed"]++
+	case CutLog:
+		if e.To > d.snap.Index {
+			c.t.Fatalf("member %d cuts its log to %d before a snapshot (%d) covers it", m.id, e.To, d.snap.Index)
+		}
+		d.base = SnapshotMeta{e.To, d.entries[e.To-d.base.Index-1].Term}
+		d.entries = append([]Entry(nil), d.entries[len(d.entries)-int(d.last()-e.To):]...)
+	}
+}
+
+func (d *diskImage) last() Index {
+	if n := len(d.entries); n > 0 {
+		return d.entries[n-1].Index
+	}
+	return d.base.Index
+}
+
+// advance lets the next log effect of a member become durable.
+func (c *testCluster) advance(m *member) {
+	if m.core == nil || len(m.pending) == 0 {
+		return
+	}
+	e := m.pending[0]
+	m.pending = m.pending[1:]
+	c.persist(m, e)
+	switch e := e.(type) {
+	case AppendLog:
+		c.step(m, Appended{e.Number})
+	case SaveSnapshot:
+		c.step(m, SnapshotSaved{e.Snapshot})
+	case ResetLog:
+		c.step(m, SnapshotSaved{e.Snapshot})
+	}
+}
+
+func (c *testCluster) step(m *member, ev Event) {
+	effects := append([]Effect(nil), m.core.Step(ev)...)
+	for _, e := range effects {
+		switch e := e.(type) {
+		case AppendLog, SaveSnapshot, ResetLog, CutLog:
+			m.pending = append(m.pending, e)
+		case Send:
+			c.send(e.Envelope)
+		case SendSnapshot:
+			c.send(Envelope{m.id, e.To, e.Term, InstallSnapshot{Snapshot: m.disk.snap}})
+		case Apply:
+			for _, x := range e.Entries {
+				c.choose(m, x)
+				m.applied = append(m.applied, x)
+			}
+			m.queue = append(m.queue, Applied{e.Entries[len(e.Entries)-1].Index})
+		case RestoreSnapshot:
+			m.applied = append([]Entry(nil), c.snapshots[e.Snapshot.Index]...)
+			m.queue = append(m.queue, Applied{e.Snapshot.Index})
+		case SetTimer:
+			m.timers[e.Timer] = c.now + int64(e.After)
+		case StopTimer:
+			delete(m.timers, e.Timer)
+		case Changed:
+			if e.Role == Leader {
+				c.seen["election"]++
+				if other, ok := c.leaders[e.Term]; ok && other != m.id {
+					c.t.Fatalf("election safety: %d and %d lead in term %d", other, m.id, e.Term)
+				}
+				c.leaders[e.Term] = m.id
+				c.checkComplete(m)
+			}
+		case ReadReady:
+			c.seen["read"]++
+			if began, ok := c.reads[e.ID]; ok && e.Index < began {
+				c.t.Fatalf("stale read: index %d, but %d was applied somewhere before the read began", e.Index, began)
+			}
+		case Proposed:
+			c.seen["proposed"]++
+		case Refused:
+			c.seen[fmt.Sprintf("refused %d", e.Reason)]++
+		}
+	}
+}
+
+// choose checks state-machine safety: an index is applied with one entry.
+func (c *testCluster) choose(m *member, e Entry) {
+	if n := len(m.applied); n > 0 && m.applied[n-1].Index+1 != e.Index || n == 0 && e.Index != 1 {
+		c.t.Fatalf("member %d applies %d out of order", m.id, e.Index)
+	}
+	if int(e.Index) <= len(c.chosen) {
+		if o := c.chosen[e.Index-1]; o.Term != e.Term || !bytes.Equal(o.Data, e.Data) {
+			c.t.Fatalf("state-machine safety: index %d is %v at %d and was %v", e.Index, e, m.id, o)
+		}
+		return
+	}
+	c.chosen = append(c.chosen, e)
+	// Committed means durable on a quorum, by our own count of the disks.
+	have := 0
+	for _, o := range c.members {
+		if o.disk.snap.Index >= e.Index {
+			have++
+			continue
+		}
+		for _, x := range o.disk.entries {
+			if x.Index == e.Index && x.Term == e.Term {
+				have++
+			}
+		}
+	}
+	if have <= len(c.members)/2 {
+		c.t.Fatalf("committed entry %d of term %d is on %d of %d disks", e.Index, e.Term, have, len(c.members))
+	}
+}
+
+// checkComplete checks leader completeness for a new leader.
+func (c *testCluster) checkComplete(m *member) {
+	for _, e := range c.chosen {
+		if e.Index > m.core.log.base.Index && !m.core.log.holds(SnapshotMeta{e.Index, e.Term}) {
+			c.t.Fatalf("leader completeness: leader %d of term %d lacks committed entry %d", m.id, m.core.hard.Term, e.Index)
+		}
+	}
+}
+
+func (c *testCluster) send(e Envelope) {
+	if c.cut[[2]NodeID{e.From, e.To}] || c.rng.IntN(50) == 0 {
+		return
+	}
+	delay := int64(c.rng.IntN(5 * ms))
+	if c.rng.IntN(30) == 0 {
+		delay += int64(c.rng.IntN(200 * ms))
+		c.seen["reordered"]++
+	}
+	c.net = append(c.net, flight{c.now + delay, e})
+	if c.rng.IntN(40) == 0 {
+		c.net = append(c.net, flight{c.now + delay + int64(c.rng.IntN(100*ms)), e})
+	}
+}
+
+// tick moves time by a millisecond and lets due things happen in a random order.
+func (c *testCluster) tick() {
+	c.now += ms
+	due := c.net
+	c.net = nil
+	for _, f := range due {
+		m := c.members[f.env.To-1]
+		if f.at > c.now {
+			c.net = append(c.net, f)
+		} else if m.core != nil {
+			c.step(m, Received{f.env})
+		}
+	}
+	for _, i := range c.rng.Perm(len(c.members)) {
+		m := c.members[i]
+		if m.core == nil {
+			continue
+		}
+		for _, t := range []Timer{ElectionTimer, HeartbeatTimer} {
+			if at, ok := m.timers[t]; ok && at <= c.now {
+				delete(m.timers, t)
+				c.step(m, TimerFired{t})
+			}
+		}
+		for c.rng.IntN(3) > 0 && len(m.pending) > 0 {
+			c.advance(m)
+		}
+		if len(m.queue) > 0 {
+			ev := m.queue[0]
+			m.queue = m.queue[1:]
+			c.step(m, ev)
+		}
+	}
+}
+
+func (c *testCluster) load() {
+	m := c.members[c.rng.IntN(len(c.members))]
+	if m.core == nil {
+		return
+	}
+	c.nextID++
+	switch c.rng.IntN(8) {
+	case 0, 1:
+		highest := Index(0)
+		for _, o := range c.members {
+			if n := len(o.applied); o.core != nil && n > 0 {
+				highest = max(highest, o.applied[n-1].Index)
+			}
+		}
+		c.reads[c.nextID] = highest
+		c.step(m, Read{[]uint64{c.nextID}})
+	case 2:
+		if n := len(m.applied); n > 0 && m.core.applied == m.applied[n-1].Index {
+			at := m.core.applied
+			if _, ok := c.snapshots[at]; !ok {
+				c.snapshots[at] = append([]Entry(nil), m.applied...)
+			}
+			if m.core.applied > m.core.snapshot.Index+10 {
+				c.step(m, Compact{Index: at})
+			}
+		}
+	default:
+		c.step(m, Propose{[]Proposal{{c.nextID, fmt.Appendf(nil, "v%d", c.nextID)}}})
+	}
+}
+
+// misbehave cuts, heals, crashes and restarts.
+func (c *testCluster) misbehave() {
+	n := len(c.members)
+	switch c.rng.IntN(6) {
+	case 0:
+		a, b := NodeID(1+c.rng.IntN(n)), NodeID(1+c.rng.IntN(n))
+		c.cut[[2]NodeID{a, b}] = true
+	case 1:
+		a := NodeID(1 + c.rng.IntN(n))
+		for _, m := range c.members {
+			c.cut[[2]NodeID{a, m.id}], c.cut[[2]NodeID{m.id, a}] = true, true
+		}
+	case 2, 3:
+		clear(c.cut)
+	case 4:
+		if m := c.members[c.rng.IntN(n)]; m.core != nil {
+			c.crash(m)
+		}
+	case 5:
+		for _, m := range c.members {
+			if m.core == nil {
+				c.boot(m)
+			}
+		}
+	}
+}
+
+// TestRandomClusters drives clusters of one to five members through losses,
+// cuts and crashes, checks safety at every step, and liveness at the end: once
+// all is healed, every member applies everything that was committed.
+func TestRandomClusters(t *testing.T) {
+	coverage := map[string]int{}
+	seeds := 60
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range seeds {
+		n := []int{1, 3, 5, 3, 5, 4, 2}[seed%7]
+		t.Run(fmt.Sprintf("seed=%d,n=%d", seed, n), func(t *testing.T) {
+			c := newTestCluster(t, uint64(seed), n)
+			for range 6000 {
+				c.tick()
+				if c.rng.IntN(3) == 0 {
+					c.load()
+				}
+				if c.rng.IntN(120) == 0 {
+					c.misbehave()
+				}
+			}
+			c.settle()
+			for k, v := range c.seen {
+				coverage[k] += v
+			}
+		})
+	}
+	for _, k := range []string{"election", "truncation", "snapshot installed", "crash", "read", "proposed", "reordered", "refused 0", "refused 1", "refused 2"} {
+		if coverage[k] == 0 {
+			t.Errorf("the runs never reached %q", k)
+		}
+	}
+	t.Logf("coverage: %v", coverage)
+}
+
+func (c *testCluster) settle() {
+	clear(c.cut)
+	for _, m := range c.members {
+		if m.core == nil {
+			c.boot(m)
+		}
+	}
+	before := len(c.chosen)
+	for i := range 3000 {
+		c.tick()
+		if i > 1000 && i < 1100 {
+			c.load()
+		}
+	}
+	if len(c.chosen) <= before {
+		c.t.Fatalf("liveness: nothing was committed in three seconds without faults (%d before)", before)
+	}
+	for _, m := range c.members {
+		if got := Index(len(m.applied)); got != Index(len(c.chosen)) {
+			c.t.Fatalf("liveness: member %d applied %d of %d", m.id, got, len(c.chosen))
+		}
+	}
+}

@@ -1,0 +1,277 @@
+package core
+
+// mode is how a leader feeds a follower.
+type mode uint8
+
+const (
+	// probing: where the follower's log agrees is not known; one Append at a time.
+	probing mode = iota
+	// replicating: the follower accepts; Appends are sent without waiting.
+	replicating
+	// installing: the follower needs entries that are gone; a snapshot is on its way.
+	installing
+)
+
+// progress is what a leader knows of a follower, and has sent it.
+type progress struct {
+	id    NodeID
+	mode  mode
+	match Index // highest entry known to be durable there and equal to ours
+	next  Index // next entry to send
+
+	asked    bool    // probing: an Append is under way
+	inflight []Index // replicating: last entries of the Appends under way
+	moved    bool    // an answer came since the last heartbeat tick
+	waited   int     // installing: heartbeat ticks since the snapshot was sent
+
+	commit Index  // highest commit index sent
+	round  uint64 // highest heartbeat round acknowledged
+	heard  bool   // anything was heard since the last check for a quorum
+}
+
+// leadership is what only a leader has. It begins empty with every term led.
+type leadership struct {
+	peers []progress // every other voter, in order of ID
+	round uint64     // the latest heartbeat round sent in this term
+	reads []readRequest
+}
+
+// takeLead begins a leader's term (§5.2). A no-op of the term makes whatever
+// earlier terms left behind committable (§5.4.2, §8).
+func (c *Core) takeLead() {
+	c.role = Leader
+	c.setLeader(c.cfg.ID, "election won")
+	c.reason = "election won"
+	c.loyal = false
+	next := c.log.last().Index + 1
+	c.lead = leadership{}
+	for _, id := range c.cfg.Voters {
+		if id != c.cfg.ID {
+			c.lead.peers = append(c.lead.peers, progress{id: id, next: next, heard: true})
+		}
+	}
+	if !c.cfg.NoNoop {
+		c.extend(Noop, nil)
+	}
+	c.setElectionTimer(c.cfg.ElectionTimeout)
+	c.emit(SetTimer{HeartbeatTimer, c.cfg.Heartbeat})
+	c.startRound()
+	for i := range c.lead.peers {
+		c.feed(&c.lead.peers[i])
+	}
+}
+
+// resign forgets what only a leader has. Reads that were not confirmed are
+// refused, here and at the followers that asked for them.
+func (c *Core) resign() {
+	c.emit(StopTimer{HeartbeatTimer})
+	reads := c.lead.reads
+	c.lead = leadership{}
+	for _, r := range reads {
+		c.refuseRead(r)
+	}
+}
+
+// checkQuorum makes a leader that no quorum answered for an election timeout
+// step down (thesis §6.2), so that its clients go elsewhere.
+func (c *Core) checkQuorum() {
+	heard := 1
+	for i := range c.lead.peers {
+		if c.lead.peers[i].heard {
+			heard++
+		}
+		c.lead.peers[i].heard = false
+	}
+	if heard >= quorum(len(c.cfg.Voters)) {
+		c.setElectionTimer(c.cfg.ElectionTimeout)
+		return
+	}
+	c.follow(c.hard.Term, None, "no quorum heard")
+	c.setElectionTimer(c.cfg.ElectionTimeout + c.jitter())
+}
+
+// extend appends an entry of this term to the leader's log.
+func (c *Core) extend(kind EntryKind, data []byte) Index {
+	index := c.log.last().Index + 1
+	c.log.append(Entry{Index: index, Term: c.hard.Term, Kind: kind, Data: data})
+	c.changeLog(index)
+	return index
+}
+
+// onHeartbeatTick sends a round of heartbeats, and sends again what nobody
+// answered since the last tick.
+func (c *Core) onHeartbeatTick() {
+	c.emit(SetTimer{HeartbeatTimer, c.cfg.Heartbeat})
+	c.startRound()
+	for i := range c.lead.peers {
+		p := &c.lead.peers[i]
+		switch {
+		case p.mode == installing:
+			if p.waited++; Duration(p.waited)*c.cfg.Heartbeat >= snapshotPatience*c.cfg.ElectionTimeout {
+				p.probe(p.match + 1)
+			}
+		case p.moved:
+		case p.mode == replicating && len(p.inflight) > 0:
+			p.probe(p.match + 1)
+		case p.mode == probing:
+			p.asked = false
+		}
+		p.moved = false
+		c.feed(p)
+	}
+}
+
+// snapshotPatience is how many election timeouts a leader waits for a
+// follower to install a snapshot before it sends it again.
+const snapshotPatience = 4
+
+// startRound sends heartbeats of a new round. A follower is told of commits
+// only as far as its log is known to agree.
+func (c *Core) startRound() {
+	c.lead.round++
+	for i := range c.lead.peers {
+		p := &c.lead.peers[i]
+		commit := min(p.match, c.commit)
+		p.commit = max(p.commit, commit)
+		c.send(p.id, Heartbeat{Round: c.lead.round, Commit: commit})
+	}
+	c.confirmReads()
+}
+
+// feed sends a follower what it lacks, as far as its mode allows.
+func (c *Core) feed(p *progress) {
+	for p.mode != installing {
+		if p.next <= c.log.base.Index {
+			p.mode, p.waited = installing, 0
+			c.emit(SendSnapshot{To: p.id, Term: c.hard.Term, Snapshot: c.snapshot})
+			return
+		}
+		more := p.next <= c.log.last().Index
+		switch p.mode {
+		case probing:
+			if p.asked || !more && p.match == c.log.last().Index {
+				return
+			}
+			p.asked = true
+			c.sendAppend(p, c.nextEntries(p))
+			return
+		case replicating:
+			if !more || len(p.inflight) >= c.cfg.MaxInflight {
+				return
+			}
+			entries := c.nextEntries(p)
+			c.sendAppend(p, entries)
+			p.next += Index(len(entries))
+			p.inflight = append(p.inflight, p.next-1)
+		}
+	}
+}
+
+func (c *Core) nextEntries(p *progress) []Entry {
+	return c.log.slice(p.next, c.cfg.MaxBatch, c.cfg.MaxBatchBytes)
+}
+
+// sendAppend sends one Append that goes on at the follower's next entry.
+func (c *Core) sendAppend(p *progress, entries []Entry) {
+	prev := SnapshotMeta{p.next - 1, c.log.mustTerm(p.next - 1)}
+	p.commit = max(p.commit, min(c.commit, prev.Index+Index(len(entries))))
+	c.send(p.id, Append{Prev: prev, Entries: entries, Commit: c.commit})
+}
+
+// probe goes back to one Append at a time.
+func (p *progress) probe(next Index) {
+	p.mode, p.next, p.asked, p.inflight = probing, next, false, nil
+}
+
+// accept notes that the follower's log agrees up to an entry, durably. A
+// follower that is behind the leader's base still needs the snapshot.
+func (p *progress) accept(match, base Index) {
+	p.match = max(p.match, match)
+	if p.mode == installing && p.match < base {
+		return
+	}
+	p.next = max(p.next, p.match+1)
+	switch {
+	case p.mode != replicating && p.next == p.match+1:
+		p.mode, p.asked, p.inflight = replicating, false, nil
+	case p.mode == replicating:
+		done := 0
+		for done < len(p.inflight) && p.inflight[done] <= p.match {
+			done++
+		}
+		p.inflight = append([]Index(nil), p.inflight[done:]...)
+	}
+}
+
+// onAppendReply judges an answer against the Append it answers, never against
+// what the log has become since.
+func (c *Core) onAppendReply(e Envelope, m AppendReply) {
+	p := c.answered(e.From, m.Asked)
+	switch {
+	case p == nil:
+		return
+	case m.Accepted:
+		p.moved = true
+		p.accept(m.Match, c.log.base.Index)
+		c.advanceCommit()
+		c.feed(p)
+		return
+	case m.Prev <= p.match, p.mode == installing, p.mode == probing && m.Prev != p.next-1:
+		return // about an Append that has been overtaken
+	}
+	p.moved = true
+	next := c.log.agreeable(m.Hint.Index, m.Hint.Term)
+	if m.Hint.Index < c.log.base.Index || next.Term > m.Hint.Term {
+		p.probe(c.log.base.Index) // only entries that are gone could agree
+	} else {
+		p.probe(max(p.match, next.Index) + 1)
+	}
+	c.feed(p)
+}
+
+// answered finds who sent a reply of this term and notes that it was heard.
+func (c *Core) answered(from NodeID, asked Term) *progress {
+	if c.role != Leader || asked != c.hard.Term {
+		return nil
+	}
+	for i := range c.lead.peers {
+		if p := &c.lead.peers[i]; p.id == from {
+			p.heard = true
+			return p
+		}
+	}
+	return nil
+}
+
+func (c *Core) onHeartbeatReply(e Envelope, m HeartbeatReply) {
+	p := c.answered(e.From, m.Asked)
+	if p == nil {
+		return
+	}
+	p.round = max(p.round, m.Round)
+	c.confirmReads()
+}
+
+// advanceCommit commits what a quorum holds durably, if it is of this term:
+// entries of earlier terms are committed by those that follow them (§5.4.2).
+func (c *Core) advanceCommit() {
+	match := make([]Index, 0, MaxVoters)
+	match = append(match, c.disk.durable)
+	for i := range c.lead.peers {
+		match = append(match, c.lead.peers[i].match)
+	}
+	at := quorumValue(match)
+	if at <= c.commit || c.log.mustTerm(at) != c.hard.Term {
+		return
+	}
+	c.commit = at
+	for i := range c.lead.peers {
+		p := &c.lead.peers[i]
+		c.feed(p)
+		if p.mode == replicating && p.commit < min(c.commit, p.next-1) {
+			c.sendAppend(p, nil) // nothing left to send that would carry it
+		}
+	}
+	c.applyCommitted()
+	c.openReads()
+}
