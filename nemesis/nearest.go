@@ -2,13 +2,13 @@ package nemesis
 
 // Nearest finds the name that somebody may have meant: the one with the least
 // number of inserted, dropped and replaced letters, if at most a third of the
-// letters differ, or an empty string.
+// letters differ (rounded), or an empty string.
 func Nearest(name string, names []string) string {
 	const longest = 64 // longer ones are no slip of the finger
 	if len(name) > longest {
 		return ""
 	}
-	best, least := "", max(1, len(name)/3)+1
+	best, least := "", max(1, (len(name)+1)/3)+1
 	for _, candidate := range names {
 		if d := distance(name, candidate); d < least {
 			best, least = candidate, d

@@ -102,8 +102,9 @@ type State struct {
 	// Dropped counts the node's own packets dropped in the whole run, probes
 	// apart.
 	Dropped uint64 `json:"dropped"`
-	// Clock is the skew in force; Realtime and Monotonic are the true clocks at
-	// Now, to be compared with the node's own /v1/clock.
+	// Clock is the skew in force, offsets as they stand at Now; Realtime and
+	// Monotonic are the true clocks at Now, to be compared with the node's own
+	// /v1/clock.
 	Clock     Clock `json:"clock"`
 	Realtime  int64 `json:"realtime"`
 	Monotonic int64 `json:"monotonic"`
