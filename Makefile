@@ -1,0 +1,88 @@
+# Thin wrappers over bin/harness and the go command. `make` lists them.
+SHELL := /bin/bash
+GO    ?= go
+TOOL  := $(GO) tool -modfile=.ci/tools/go.mod
+SEED  ?=
+BUGS  ?=
+SEEDS ?= 5
+ARGS  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/harness, bin/node and bin/agent, statically linked
+	@mkdir -p bin
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/harness ./harness
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/node ./node
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/agent ./nemesis/agent
+
+# --- runs on Docker -------------------------------------------------------
+
+RUN = bin/harness run $(1) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: test-partition test-kill test-pause test-clock
+test-partition: build ## the main job: five nodes, a minute of load, partitions of every shape
+	@$(call RUN,partition)
+test-kill: build ## nodes killed with SIGKILL and restarted
+	@$(call RUN,kill)
+test-pause: build ## nodes stopped with SIGSTOP
+	@$(call RUN,pause)
+test-clock: build ## clocks that jump and run fast or slow
+	@$(call RUN,clock)
+
+.PHONY: bugs
+bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5
+	@bin/harness bugs $(if $(BUGS),--bugs $(BUGS)) --seeds $(SEEDS) $(ARGS)
+
+.PHONY: play
+play: build ## three nodes by docker-compose, for curl (make play-down ends them)
+	@bin/harness doctor --build-image >/dev/null
+	@PARTITA_IMAGE=$$(bin/harness doctor --print-image) docker-compose -f docker/compose.yaml up -d
+	@echo 'try: curl -s localhost:8001/v1/status'
+.PHONY: play-down
+play-down: ## end what make play started
+	@PARTITA_IMAGE=none docker-compose -f docker/compose.yaml down -v
+
+.PHONY: clean
+clean: build ## remove what killed runs left on the engine
+	@bin/harness clean
+
+# --- tests ----------------------------------------------------------------
+
+.PHONY: test
+test: build ## every test that needs no container
+	$(GO) vet ./...
+	$(GO) test ./...
+	$(GO) test -count=1 -run Floors ./harness
+
+.PHONY: test-race
+test-race: ## the same under the race detector
+	$(GO) test -race -short ./...
+
+.PHONY: test-docker
+test-docker: build ## tests that need the engine, or a network namespace and root
+	$(GO) vet -tags 'docker privileged' ./...
+	$(GO) test -count=1 -tags 'docker privileged' ./docker/... ./nemesis/agent/...
+
+.PHONY: test-browser
+test-browser: ## reports opened in a headless Chromium (installed if missing and root)
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium; }
+	$(GO) test -count=1 -tags browser ./harness/report/...
+
+.PHONY: lint
+lint: ## gofmt, go vet, golangci-lint (with staticcheck)
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: bench
+bench: build ## durable puts and linearizable reads a second of three nodes on this machine
+	@bin/node bench
+
+.PHONY: ci
+ci: lint test test-race test-docker test-browser ## the gate: all of the above, a run end to end, and a bug that must be caught
+	bin/harness run partition --seed 1 --set time-limit=40s
+	bin/harness bugs --bugs local-read --seeds 1
+	bin/harness clean
