@@ -1,0 +1,91 @@
+package scenario
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestComplaints(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"empty":                     {"", "x.yaml:1: an empty file"},
+		"only a comment":            {"\n# nothing\n\n", "x.yaml:1: an empty file"},
+		"only a marker":             {"---\n", "x.yaml:1: an empty file"},
+		"a list":                    {"# a\n- nodes\n", "x.yaml:2: found a list, want a map"},
+		"a text":                    {"nodes\n", `x.yaml:1: found the text "nodes", want a map`},
+		"no YAML":                   {"nodes: 5\nnode: {a: b\nseed: 4\n", "no YAML"},
+		"a second document":         {"nodes: 5\n---\nnodes: 3\n", "x.yaml:2: a second document"},
+		"a broken second document":  {"nodes: 5\n---\n{\n", "no YAML"},
+		"unknown key":               {"nodes: 5\nnode:\n  hearbeat: 1s\n", `x.yaml:3: node: unknown key "hearbeat": did you mean "heartbeat"? allowed are election-timeout,`},
+		"unknown key at the top":    {"zebra: 5\n", `x.yaml:1: unknown key "zebra": allowed are name, description, nodes,`},
+		"repeated key":              {"nodes: 5\nseed: 1\nnodes: 5\n", `x.yaml:3: the key "nodes" again, after line 1`},
+		"a map as a key":            {"{a: b}: 5\n", "x.yaml:1: found a map, want a key"},
+		"an anchor":                 {"node: &a {}\n", "x.yaml:1: the anchor &a"},
+		"an alias":                  {"name: &a b\ndescription: *a\n", "x.yaml:1: the anchor &a"},
+		"a merge":                   {"nodes: 5\n<<: {seed: 1}\n", "x.yaml:2: the merge key <<"},
+		"a tag":                     {"nodes: !!int 5\n", "x.yaml:1: the tag !!int"},
+		"text for a number":         {"nodes: five\n", `x.yaml:1: nodes: found the text "five", want a whole number`},
+		"fraction for a number":     {"nodes: 5.0\n", "x.yaml:1: nodes: found the number 5.0, want a whole number"},
+		"number past all":           {"seed: 99999999999999999999\n", "x.yaml:1: seed: found the number"},
+		"nothing for a number":      {"nodes:\n", "x.yaml:1: nodes: found nothing, want a whole number"},
+		"number for a text":         {"name: 12\n", "x.yaml:1: name: found the number 12, want a text"},
+		"number for a time":         {"time-limit: 60\n", "x.yaml:1: time-limit: found the number 60, want a time with its unit"},
+		"text for a time":           {"time-limit: long\n", `x.yaml:1: time-limit: found the text "long", want a time`},
+		"list for a time":           {"time-limit: [1s]\n", "x.yaml:1: time-limit: found a list, want a time"},
+		"text for a truth value":    {"stop-at-first-invalid: yes\n", `found the text "yes", want true or false`},
+		"text for a map":            {"node: fast\n", `x.yaml:1: node: found the text "fast", want a map with the keys election-timeout`},
+		"map for a list":            {"nemesis: {kill: {}}\n", "x.yaml:1: nemesis: found a map, want a list"},
+		"text in the nemesis":       {"nemesis:\n- kill\n", `x.yaml:2: nemesis: found the text "kill", want a map of one kind`},
+		"two kinds in one":          {"nemesis:\n- {kill: {}, pause: {}}\n", "x.yaml:2: nemesis: found a map of 2 keys, want one"},
+		"unknown kind":              {"nemesis:\n- partitoin: {}\n", `x.yaml:2: nemesis: unknown kind of fault "partitoin": did you mean "partition"?`},
+		"a kind twice":              {"nemesis:\n- kill: {}\n- kill: {}\n", `x.yaml:3: nemesis: the kind "kill" again`},
+		"unknown option":            {"nemesis:\n- kill:\n    shapes: [one]\n", `x.yaml:3: nemesis.kill: unknown key "shapes": allowed are targets, every, for`},
+		"unknown shape":             {"nemesis:\n- partition:\n    every: 7s\n    shapes: [rings]\n", `x.yaml:4: nemesis.partition.shapes: unknown shape "rings": did you mean "ring"?`},
+		"shape of a larger cluster": {"nodes: 3\nnemesis:\n- partition: {shapes: [ring]}\n", "x.yaml:3: nemesis.partition.shapes: shape \"ring\" needs at least 4 nodes"},
+		"number as a shape":         {"nemesis:\n- partition: {shapes: [1]}\n", "x.yaml:2: nemesis.partition.shapes: found the number 1, want a list of texts"},
+		"text as shapes":            {"nemesis:\n- partition: {shapes: ring}\n", `found the text "ring", want a list`},
+		"longer than every":         {"nemesis:\n- kill:\n    for: 9s\n", "x.yaml:3: nemesis.kill.every: 6s: it counts from start to start"},
+		"partition of one node":     {"nodes: 1\nnemesis:\n- partition: {}\n", "x.yaml:3: nemesis.partition.shapes: a partition cuts"},
+		"no nodes":                  {"seed: 1\nnodes: 0\n", "x.yaml:2: nodes: 0: want 1 to 9"},
+		"ten nodes":                 {"nodes: 10\n", "x.yaml:1: nodes: 10: want 1 to 9"},
+		"negative rate":             {"workload:\n  rate: -4\n", "x.yaml:2: workload.rate: -4: want 0.1 to 100000"},
+		"rate of no number":         {"workload: {rate: .nan}\n", "x.yaml:1: workload.rate: NaN: want"},
+		"unknown workload":          {"workload: {name: registers}\n", `unknown name "registers": did you mean "register"? allowed are register`},
+		"concurrency of nonsense":   {"workload: {concurrency: n3}\n", `found the text "n3": want a number of clients`},
+		"list of concurrency":       {"workload: {concurrency: [3]}\n", "workload.concurrency: found a list, want one value"},
+		"too few clients":           {"workload: {concurrency: 9}\n", "workload.concurrency: 9 clients: want 10, a reader and a writer for each of 5 nodes"},
+		"huge concurrency":          {"workload: {concurrency: 9223372036854775807n}\n", "want 1 to 1000"},
+		"slow heartbeat":            {"node: {heartbeat: 1s}\n", "x.yaml:1: node.heartbeat: 1s: want less than election-timeout"},
+		"no peer silence":           {"node: {peer-silence: 0s}\n", "x.yaml:1: node.peer-silence: 0s: want"},
+		"unknown reads":             {"node: {reads: dirty}\n", `unknown reads "dirty": allowed are readindex`},
+		"unknown expectation":       {"expect: fine\n", `x.yaml:1: expect: unknown expect "fine": allowed are valid, invalid`},
+		"negative seed":             {"seed: -1\n", "x.yaml:1: seed: -1: want 0 to"},
+		"name of a link":            {"name: latest\n", "x.yaml:1: name: \"latest\""},
+		"name of a folder above":    {"name: ../x\n", "x.yaml:1: name: \"../x\""},
+		"a file too large":          {strings.Repeat("#", maxBytes+1), "x.yaml:1: 1048577 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Parse("x.yaml", []byte(c.text))
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "x.yaml:") {
+				t.Errorf("got  %v (%v)\nwant %s", err, s, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than a line: %q", err)
+			}
+		})
+	}
+}
+
+func TestLoadNames(t *testing.T) {
+	for name, c := range map[string]struct{ given, want string }{
+		"nearly a name":   {"partitions", `no scenario "partitions" ships: did you mean "partition"? those that do are`},
+		"no such file":    {"/nowhere/at-all.yaml", "no such file"},
+		"a folder":        {t.TempDir() + "/", "is a directory"},
+		"neither of both": {"", "those that do are"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Load(c.given); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
