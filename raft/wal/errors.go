@@ -1,0 +1,32 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrFailed is what every call returns after a write or a sync has failed:
+// what the disk holds is not known any more. The first cause is wrapped
+// beside it. The member has to stop.
+var ErrFailed = errors.New("wal: the log has failed")
+
+// ErrClosed is what calls return after Close.
+var ErrClosed = errors.New("wal: the log is closed")
+
+// ErrNotCovered is returned by Cut when no durable snapshot covers the
+// entries that it was to let go.
+var ErrNotCovered = errors.New("wal: no durable snapshot covers the cut")
+
+// CorruptError says that something that was durable is not what was written.
+// A log in which it is found is refused: a member that forgets a vote or an
+// entry it has acknowledged endangers the others.
+type CorruptError struct {
+	File   string // path of the file
+	Offset int64  // in bytes
+	Reason string
+}
+
+// Error names file and offset.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("wal: %s is corrupt at offset %d: %s", e.File, e.Offset, e.Reason)
+}
