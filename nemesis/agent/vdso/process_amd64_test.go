@@ -31,8 +31,7 @@ type sample struct {
 	Since                 int64 // time.Since a moment near the child's start
 	BeganBefore           int64 // CLOCK_MONOTONIC around that moment
 	BeganAfter            int64
-	WallBackward          int // readings that were below the one before
-	Backward              int
+	Backward              int // how often it was below the reading before
 }
 
 func TestMain(m *testing.M) {
