@@ -15,6 +15,9 @@ var ErrBackward = errors.New("a monotonic clock cannot go back")
 // ErrUnsupported says that this machine's vDSO cannot be replaced.
 var ErrUnsupported = errors.New("vDSO cannot be replaced")
 
+// ErrLate says that clocks could not be brought into force in time.
+var ErrLate = errors.New("clocks were to be set before now")
+
 // Rate is nanoseconds shown per true nanosecond, in units of 2^-32.
 type Rate int64
 

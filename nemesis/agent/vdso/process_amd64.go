@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"partita/nemesis/agent/mono"
 )
 
 // maxImage bounds the vDSO's size; today's kernels map one or two pages.
@@ -62,8 +65,11 @@ func open(pid, uid, gid int, c Clocks) (p *Process, err error) {
 	if offset, found := patched(image); found {
 		at := image[offset:]
 		p.params, p.sequence = start+uint64(offset), at[0]
-		p.version = binary.LittleEndian.Uint64(at[64+blockSize*int(p.sequence%blocks):])
-		return p, p.Set(c)
+		// Blocks never published count too: no version may come twice.
+		for i := range blocks {
+			p.version = max(p.version, binary.LittleEndian.Uint64(at[64+blockSize*i:]))
+		}
+		return p, p.Set(c, math.MaxInt64)
 	}
 	writes, at, err := replace(image, start, c)
 	if err != nil {
@@ -78,16 +84,20 @@ func open(pid, uid, gid int, c Clocks) (p *Process, err error) {
 	return p, nil
 }
 
-// Set brings clocks into force. Nobody is stopped and no reader sees half a
-// change. After the end of the process the error is os.ErrProcessDone.
-func (p *Process) Set(c Clocks) error {
-	p.version++
-	p.sequence++
-	next := p.params + 64 + blockSize*uint64(p.sequence%blocks)
-	if err := p.write(next, block(p.version, c)); err != nil {
+// Set brings clocks into force before the instant of the shared clock, or
+// returns ErrLate and changes nothing. Nobody is stopped and no reader sees half
+// a change. After the end of the process the error is os.ErrProcessDone.
+func (p *Process) Set(c Clocks, before int64) error {
+	next := p.sequence + 1
+	p.version++ // also when it comes to nothing: no version may come twice
+	if err := p.write(p.params+64+blockSize*uint64(next%blocks), block(p.version, c)); err != nil {
 		return err
 	}
-	return p.write(p.params, []byte{p.sequence})
+	if mono.Now() >= before {
+		return ErrLate
+	}
+	p.sequence = next
+	return p.write(p.params, []byte{next})
 }
 
 // Close lets go of the process's memory. What is in force stays.

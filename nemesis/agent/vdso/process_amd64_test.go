@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"os"
 	"os/exec"
@@ -141,7 +142,7 @@ func (g *target) sample() sample {
 // set brings clocks into force on the running child.
 func (g *target) set(c Clocks) {
 	g.t.Helper()
-	if err := g.process.Set(c); err != nil {
+	if err := g.process.Set(c, math.MaxInt64); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -287,8 +288,22 @@ func TestPatchedProcessIsReused(t *testing.T) {
 		t.Errorf("parameters at %#x, want the same as before, %#x", again.params, g.process.params)
 	}
 	follows(t, g.sample(), c, Straight())
-	again.Set(TrueClocks())
+	again.Set(TrueClocks(), math.MaxInt64)
 	follows(t, g.sample(), TrueClocks(), Straight())
+}
+
+func TestSetTooLateChangesNothing(t *testing.T) {
+	g := launch(t, TrueClocks())
+	c := TrueClocks()
+	c.Realtime.Shown = int64(time.Hour)
+	for range 2 * blocks { // over and over, where blocks of the ring would be reused
+		if err := g.process.Set(c, mono.Now()); !errors.Is(err, ErrLate) {
+			t.Fatalf("got %v, want ErrLate", err)
+		}
+		follows(t, g.sample(), TrueClocks(), Straight())
+	}
+	g.set(c)
+	follows(t, g.sample(), c, Straight())
 }
 
 func TestSetAfterTheEnd(t *testing.T) {
@@ -298,7 +313,7 @@ func TestSetAfterTheEnd(t *testing.T) {
 	if err := unix.Waitid(unix.P_PID, g.pid, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.process.Set(TrueClocks()); !errors.Is(err, os.ErrProcessDone) {
+	if err := g.process.Set(TrueClocks(), math.MaxInt64); !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("Set after the end: %v, want os.ErrProcessDone", err)
 	}
 }

@@ -16,7 +16,7 @@ func Patch(pid, uid, gid int, c Clocks) (*Process, error) {
 }
 
 // Set refuses.
-func (p *Process) Set(c Clocks) error { return ErrUnsupported }
+func (p *Process) Set(c Clocks, before int64) error { return ErrUnsupported }
 
 // Close does nothing.
 func (p *Process) Close() error { return nil }
