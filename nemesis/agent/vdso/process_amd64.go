@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"strings"
@@ -104,17 +105,14 @@ func (p *Process) Set(c Clocks, before int64) error {
 func (p *Process) Close() error { return p.mem.Close() }
 
 func (p *Process) write(at uint64, data []byte) error {
-	n, err := unix.Pwrite(int(p.mem.Fd()), data, int64(at))
+	_, err := p.mem.WriteAt(data, int64(at))
 	switch {
-	case err == nil && n == len(data):
+	case err == nil:
 		return nil
-	case err == nil && n == 0: // its address space is gone
+	case errors.Is(err, io.ErrUnexpectedEOF): // its address space is gone
 		return fmt.Errorf("write to process %d: %w", p.pid, os.ErrProcessDone)
 	case errors.Is(err, unix.EIO) || errors.Is(err, unix.EFAULT):
-		return fmt.Errorf("%w: write %d bytes to process %d: %w (does this kernel forbid forced writes to /proc/PID/mem?)",
-			ErrUnsupported, len(data), p.pid, err)
-	case err == nil:
-		return fmt.Errorf("write to process %d: %d of %d bytes", p.pid, n, len(data))
+		return fmt.Errorf("%w: %w (does this kernel forbid forced writes to /proc/PID/mem?)", ErrUnsupported, err)
 	}
 	return fmt.Errorf("write to process %d: %w", p.pid, err)
 }
