@@ -15,4 +15,44 @@ type Model struct {
 	Describe func(op history.Operation) string
 	// DescribeState says a state in a few words.
 	DescribeState func(state any) string
+	// Access, if not nil, says how an operation touches an object that holds
+	// one value at a time. It lets the checker cap ambiguous writes, drop
+	// writes from a failing sub-history and say in words what is wrong.
+	// Without it only operations with F "read" are known to change nothing.
+	Access func(op history.Operation) Access
+}
+
+// Access is how an operation touches an object that holds one value. Values
+// are their JSON; "null" is the value before any write; empty is no value.
+type Access struct {
+	Writes string // what it leaves behind, if it happened
+	Sees   string // what its outcome proves was there just before it
+	Denies string // what its outcome proves was not there just before it
+}
+
+// noValue is the value of a register that nobody has written.
+const noValue = "null"
+
+// RegisterAccess is the Access of a register with read, write and cas.
+func RegisterAccess(op history.Operation) Access {
+	ok := op.Complete.Type == history.OK
+	switch op.Invoke.F {
+	case "read":
+		if ok {
+			return Access{Sees: history.Canonical(op.Complete.Value)}
+		}
+	case "write":
+		return Access{Writes: history.Canonical(op.Invoke.Value)}
+	case "cas":
+		swapped := op.Complete.Swapped
+		switch {
+		case !ok || swapped == nil:
+			return Access{Writes: history.Canonical(op.Invoke.Value)}
+		case *swapped:
+			return Access{Writes: history.Canonical(op.Invoke.Value), Sees: history.Canonical(op.Invoke.Old)}
+		default:
+			return Access{Denies: history.Canonical(op.Invoke.Old)}
+		}
+	}
+	return Access{}
 }

@@ -1,5 +1,10 @@
 package checker
 
+import (
+	"maps"
+	"slices"
+)
+
 // Verdict is a checker's answer. Verdicts are ordered: composing takes the worst.
 type Verdict string
 
@@ -16,4 +21,44 @@ type Result struct {
 	Reason  string   `json:"reason,omitempty"`  // why it is not valid
 	Keys    int      `json:"keys,omitempty"`    // of linearizable: how many keys were judged
 	Failing []string `json:"failing,omitempty"` // of linearizable: the keys that no order explains
+	// Undecided lists, of linearizable, the keys that stayed unknown.
+	Undecided []string `json:"undecided,omitempty"`
+	// OutsideFaults, of availability, is the share of operations outside faults
+	// that were ok, between 0 and 1.
+	OutsideFaults *float64 `json:"outside_faults,omitempty"`
+}
+
+// Worse says whether v is worse than other. A verdict that is none of the
+// three counts as unknown.
+func (v Verdict) Worse(other Verdict) bool { return v.rank() > other.rank() }
+
+func (v Verdict) rank() int {
+	switch v {
+	case Valid:
+		return 0
+	case Invalid:
+		return 2
+	}
+	return 1
+}
+
+// Compose takes the worst verdict of several checkers and says whose it is:
+// the reason is that of the first such checker by name. No checkers at all
+// prove nothing.
+func Compose(checks map[string]Result) (Verdict, string) {
+	if len(checks) == 0 {
+		return Unknown, "nothing was checked"
+	}
+	verdict, reason := Valid, ""
+	for _, name := range slices.Sorted(maps.Keys(checks)) {
+		result := checks[name]
+		if result.Verdict.Worse(verdict) {
+			verdict = result.Verdict
+			reason = name + ": " + result.Reason
+		}
+	}
+	if verdict.rank() == 1 {
+		verdict = Unknown
+	}
+	return verdict, reason
 }
