@@ -13,16 +13,16 @@ import (
 // A segment is a sequence of records. All numbers are little-endian, all
 // checksums CRC32C. The header's checksum covers bytes 8 to 56.
 //
-//	     0               4               8              12              16
-//	     +---------------+---------------+---------------+---------------+
-//	   0 | magic "PWL1"  | header CRC    | kind          | body CRC      |
-//	     +---------------+---------------+---------------+---------------+
-//	  16 | body length                   | segment of this record        |
-//	     +-------------------------------+-------------------------------+
-//	  32 | offset of this record         | segment of the mark           |
-//	     +-------------------------------+-------------------------------+
-//	  48 | offset of the mark            | body ...
-//	     +-------------------------------+
+//	   0               4               8              12              16
+//	   +---------------+---------------+---------------+---------------+
+//	 0 | magic "PWL1"  | header CRC    | kind          | body CRC      |
+//	   +---------------+---------------+---------------+---------------+
+//	16 | body length                   | segment of this record        |
+//	   +-------------------------------+-------------------------------+
+//	32 | offset of this record         | segment of the mark           |
+//	   +-------------------------------+-------------------------------+
+//	48 | offset of the mark            | body ...
+//	   +-------------------------------+
 //
 // The mark is where the log was durable up to when the record was written; it
 // is at or before the record. A record carries its own place so that a copy
@@ -30,28 +30,28 @@ import (
 //
 // The body of a batch; kind 1:
 //
-//	     0               8              16              24              32
-//	     +---------------+---------------+---------------+---------------+
-//	   0 | term          | vote          | boot          | from          |
-//	     +-------+-------+---------------+---------------+---------------+
-//	  32 | count | entries ...
-//	     +-------+
+//	   0               8              16              24              32
+//	   +---------------+---------------+---------------+---------------+
+//	 0 | term          | vote          | boot          | from          |
+//	   +-------+-------+---------------+---------------+---------------+
+//	32 | count | entries ...
+//	   +-------+
 //
-//	     0               8  9      13
-//	     +---------------+--+------+---------+
-//	     | term          |k | len  | data    |   one entry; k is its kind
-//	     +---------------+--+------+---------+
+//	   0               8  9      13
+//	   +---------------+--+------+---------+
+//	   | term          |k | len  | data    |   one entry; k is its kind
+//	   +---------------+--+------+---------+
 //
 // The body of a start, the first record of every segment. Kind 2 goes on
 // after the segment before; kind 3 starts the log anew after base, and
 // whatever segments there are before it are void:
 //
-//	     0               8              16              24              32
-//	     +---------------+---------------+---------------+---------------+
-//	   0 | term          | vote          | boot          | base index    |
-//	     +---------------+---------------+---------------+---------------+
-//	  32 | base term     |
-//	     +---------------+
+//	   0               8              16              24              32
+//	   +---------------+---------------+---------------+---------------+
+//	 0 | term          | vote          | boot          | base index    |
+//	   +---------------+---------------+---------------+---------------+
+//	32 | base term     |
+//	   +---------------+
 const (
 	headerBytes      = 56
 	batchBytes       = 36 // of a batch's body, before its entries

@@ -17,6 +17,9 @@ var ErrClosed = errors.New("wal: the log is closed")
 // entries that it was to let go.
 var ErrNotCovered = errors.New("wal: no durable snapshot covers the cut")
 
+// errEmptySnapshot refuses a snapshot of index 0, which stands for none.
+var errEmptySnapshot = errors.New("wal: a snapshot must cover at least one entry")
+
 // CorruptError says that something that was durable is not what was written.
 // A log in which it is found is refused: a member that forgets a vote or an
 // entry it has acknowledged endangers the others.

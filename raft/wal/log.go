@@ -122,6 +122,9 @@ func (l *Log) Reset(meta core.SnapshotMeta, data []byte) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
+	if meta.Index == 0 {
+		return errEmptySnapshot
+	}
 	if newest := l.newest(); meta.Index < newest.Index {
 		return fmt.Errorf("wal: reset to %d: the snapshot of %d is newer", meta.Index, newest.Index)
 	}

@@ -21,12 +21,16 @@ const lockName = "LOCK"
 type OS struct{}
 
 // MakeDir makes a directory and its missing parents, and syncs the parent of
-// each one it made.
+// each. One that exists may have been made just before a crash; its parent is
+// synced too, if this process may open it.
 func (o OS) MakeDir(dir string) error {
 	switch info, err := os.Stat(dir); {
 	case err == nil && !info.IsDir():
 		return fmt.Errorf("wal: %s is not a directory", dir)
 	case err == nil:
+		if err := o.SyncDir(filepath.Dir(dir)); !errors.Is(err, os.ErrPermission) {
+			return err
+		}
 		return nil
 	case !errors.Is(err, os.ErrNotExist):
 		return err

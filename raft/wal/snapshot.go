@@ -19,14 +19,14 @@ import (
 // then renamed, so that a crash leaves it whole or not at all. Little-endian;
 // the header's CRC32C covers bytes 8 to 36.
 //
-//	     0               4               8              12              16
-//	     +---------------+---------------+---------------+---------------+
-//	   0 | magic "PSN1"  | header CRC    | data CRC      | index ...     |
-//	     +---------------+---------------+---------------+---------------+
-//	  16 |  ... index    | term                          | data length.. |
-//	     +---------------+-------------------------------+---------------+
-//	  32 | ..data length | data ...
-//	     +---------------+
+//	   0               4               8              12              16
+//	   +---------------+---------------+---------------+---------------+
+//	 0 | magic "PSN1"  | header CRC    | data CRC      | index ...     |
+//	   +---------------+---------------+---------------+---------------+
+//	16 |  ... index    | term                          | data length.. |
+//	   +---------------+-------------------------------+---------------+
+//	32 | ..data length | data ...
+//	   +---------------+
 const (
 	snapshotMagic       = "PSN1"
 	snapshotHeaderBytes = 36
@@ -139,6 +139,9 @@ func (l *Log) Snapshot() (core.SnapshotMeta, []byte, error) {
 func (l *Log) SaveSnapshot(meta core.SnapshotMeta, data []byte) error {
 	if err := l.usable(); err != nil {
 		return err
+	}
+	if meta.Index == 0 {
+		return errEmptySnapshot
 	}
 	if meta.Index < l.newest().Index {
 		return nil
