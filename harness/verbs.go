@@ -1,0 +1,288 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"partita/docker"
+	"partita/harness/catalogue"
+	"partita/harness/scenario"
+	"partita/harness/scenarios"
+	"partita/harness/store"
+	"partita/nemesis"
+	"partita/workloads"
+)
+
+func checkCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check RUN",
+		Short: "judge a recorded run again, without Docker",
+		Long:  "Judges the folder of a recorded run (results/latest, say) again, also one whose harness was killed, and writes results.json and report.html anew.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := store.Open(args[0])
+			if err != nil {
+				return usage(err)
+			}
+			defer run.Close()
+			j, err := judgeFolder(cmd.Context(), run)
+			if err != nil {
+				return broke(err)
+			}
+			if err := run.WriteResults(j.results); err != nil {
+				return broke(err)
+			}
+			if err := writeReport(run, j); err != nil {
+				return broke(err)
+			}
+			tell(stdout, run, j.results)
+			if code := exitOf(j.results.Verdict); code != exitValid {
+				return &exitError{code: code}
+			}
+			return nil
+		},
+	}
+}
+
+func reportCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "report RUN",
+		Short: "write a recorded run's report.html again",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := store.Open(args[0])
+			if err != nil {
+				return usage(err)
+			}
+			defer run.Close()
+			j, err := judgeFolder(cmd.Context(), run)
+			if err != nil {
+				return broke(err)
+			}
+			if err := writeReport(run, j); err != nil {
+				return broke(err)
+			}
+			fmt.Fprintln(stdout, run.Path(store.ReportFile))
+			return nil
+		},
+	}
+}
+
+func listCommand(stdout io.Writer) *cobra.Command {
+	var results string
+	cmd := &cobra.Command{
+		Use:       "list [runs|scenarios|nemeses|workloads|bugs]",
+		Short:     "list recorded runs, or what ships",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"runs", "scenarios", "nemeses", "workloads", "bugs"},
+		RunE: func(_ *cobra.Command, args []string) error {
+			what := "runs"
+			if len(args) == 1 {
+				what = args[0]
+			}
+			switch what {
+			case "scenarios":
+				return listScenarios(stdout)
+			case "nemeses":
+				for _, k := range nemesis.Kinds() {
+					fmt.Fprintf(stdout, "%-12s %s\n", k.Name, k.Description)
+				}
+			case "workloads":
+				for _, w := range workloads.All() {
+					fmt.Fprintf(stdout, "%-12s %s\n", w.Name, w.Description)
+				}
+			case "bugs":
+				return listBugs(stdout)
+			default:
+				return listRuns(stdout, results)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&results, "results", "results", "the folder of the runs")
+	return cmd
+}
+
+func listScenarios(out io.Writer) error {
+	for _, name := range scenarios.Names() {
+		s, err := scenario.Load(name)
+		if err != nil {
+			return broke(err)
+		}
+		fmt.Fprintf(out, "%-22s %s\n", name, s.Description)
+	}
+	return nil
+}
+
+func listBugs(out io.Writer) error {
+	_, bugs, err := loadBugs()
+	if err != nil {
+		return broke(err)
+	}
+	for _, b := range bugs {
+		fmt.Fprintf(out, "%-22s %-22s %s\n", b.Slug, b.Scenario, b.Breaks)
+	}
+	return nil
+}
+
+func listRuns(out io.Writer, results string) error {
+	all, err := store.List(results)
+	if err != nil {
+		return broke(err)
+	}
+	for _, r := range all {
+		verdict := string(r.Results.Verdict)
+		if r.Live {
+			verdict = "running"
+		}
+		name := r.Results.Scenario
+		if r.Results.Bug != "" {
+			name += " --bug " + r.Results.Bug
+		}
+		fmt.Fprintf(out, "%-9s %-32s %8d ops  %s\n", verdict, name, r.Results.Operations.Total, r.Dir)
+	}
+	return nil
+}
+
+// loadBugs reads the catalogue of the sources that the command runs in.
+func loadBugs() (root string, bugs []catalogue.Bug, err error) {
+	if root, err = catalogue.Root("."); err != nil {
+		return "", nil, err
+	}
+	bugs, err = catalogue.Load(filepath.Join(root, "bugs"))
+	return root, bugs, err
+}
+
+func findBug(slug string) (string, catalogue.Bug, error) {
+	root, bugs, err := loadBugs()
+	if err != nil {
+		return "", catalogue.Bug{}, err
+	}
+	bug, err := catalogue.Find(bugs, slug)
+	return root, bug, err
+}
+
+func bugsCommand(stdout io.Writer) *cobra.Command {
+	var slugs, results string
+	var seeds int
+	var first int64
+	cmd := &cobra.Command{
+		Use:   "bugs",
+		Short: "run every bug of the catalogue under its scenario, and the unbroken build",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, bugs, err := loadBugs()
+			if err != nil {
+				return broke(err)
+			}
+			if slugs != "" {
+				var chosen []catalogue.Bug
+				for _, slug := range strings.Split(slugs, ",") {
+					b, err := catalogue.Find(bugs, slug)
+					if err != nil {
+						return usage(fmt.Errorf("--bugs: %w", err))
+					}
+					chosen = append(chosen, b)
+				}
+				bugs = chosen
+			}
+			if seeds < 1 || first < 1 {
+				return usage(fmt.Errorf("--seeds %d --first-seed %d: both must be at least 1", seeds, first))
+			}
+			return runBugs(cmd.Context(), stdout, bugs, seeds, first, results)
+		},
+	}
+	cmd.Flags().StringVar(&slugs, "bugs", "", "only these, as in a,b")
+	cmd.Flags().IntVar(&seeds, "seeds", 5, "how many seeds each")
+	cmd.Flags().Int64Var(&first, "first-seed", 1, "the first seed; the others follow it")
+	cmd.Flags().StringVar(&results, "results", filepath.Join("results", "bugs"), "the folder that gets the runs")
+	return cmd
+}
+
+func doctorCommand(stdout io.Writer) *cobra.Command {
+	var build, printImage bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "say what this machine lacks for runs, and how to get it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if build {
+				if _, err := docker.EnsureImage(cmd.Context(), stdout); err != nil {
+					return broke(err)
+				}
+			}
+			if printImage {
+				fmt.Fprintln(stdout, docker.ImageRef())
+				return nil
+			}
+			lacking := 0
+			for _, f := range docker.Doctor(cmd.Context()) {
+				mark := "ok"
+				if !f.OK {
+					mark = "LACKS"
+					lacking++
+				}
+				fmt.Fprintf(stdout, "%-6s %-10s %s\n", mark, f.Name, f.Detail)
+				if !f.OK {
+					fmt.Fprintf(stdout, "       %-10s remedy: %s\n", "", f.Remedy)
+				}
+			}
+			if lacking > 0 {
+				return &exitError{code: exitBroke}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&build, "build-image", false, "make the base image first if it is missing")
+	cmd.Flags().BoolVar(&printImage, "print-image", false, "print the base image's name and nothing else")
+	return cmd
+}
+
+func cleanCommand(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use:   "clean",
+		Short: "remove the containers, networks and volumes that dead runs left; live runs are spared",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			swept, err := docker.Sweep(cmd.Context())
+			for _, id := range swept {
+				fmt.Fprintf(stdout, "removed what run %s left\n", id)
+			}
+			if err != nil {
+				return broke(err)
+			}
+			if len(swept) == 0 {
+				fmt.Fprintln(stdout, "nothing to remove")
+			}
+			return nil
+		},
+	}
+}
+
+// tell says what came of a run.
+func tell(out io.Writer, run *store.Run, r store.Results) {
+	o := r.Operations
+	fmt.Fprintf(out, "%d operations: %d ok, %d fail, %d info\n", o.Total, o.OK, o.Fail, o.Info)
+	for _, kind := range sortedKeys(r.Faults) {
+		f := r.Faults[kind]
+		shapes := ""
+		if len(f.Shapes) > 0 {
+			shapes = " (" + strings.Join(sortedKeys(f.Shapes), ", ") + ")"
+		}
+		fmt.Fprintf(out, "%s: %d asked, %d evident%s\n", kind, f.Asked, f.Evident, shapes)
+	}
+	for _, name := range sortedKeys(r.Checks) {
+		c := r.Checks[name]
+		fmt.Fprintf(out, "  %-14s %-8s %s\n", name, c.Verdict, c.Reason)
+	}
+	fmt.Fprintf(out, "setup %.1f s, run %.1f s, check %.1f s, teardown %.1f s\n", r.Durations.Setup, r.Durations.Run, r.Durations.Check, r.Durations.Teardown)
+	fmt.Fprintf(out, "seed %d  verdict %s", r.Seed, strings.ToUpper(string(r.Verdict)))
+	if r.Reason != "" {
+		fmt.Fprintf(out, ": %s", r.Reason)
+	}
+	fmt.Fprintf(out, "\nreport %s\n", run.Path(store.ReportFile))
+}
