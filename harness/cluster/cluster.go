@@ -1,10 +1,3 @@
-// Package cluster is the harness's view of a cluster under test, and of the
-// world that a client or a plan of the nemesis lives in.
-//
-// Clients and plans are blocking code over a small interface and use nothing
-// else of the outside: no clocks, goroutines, select or locks of their own.
-// The harness runs them as goroutines over real containers, a simulator as
-// coroutines over simulated ones.
 package cluster
 
 import (

@@ -129,6 +129,9 @@ func (m *Machines) Monotonic(ns int64) time.Duration {
 
 // Sleep waits, or returns ErrEnding early.
 func (m *Machines) Sleep(d time.Duration) error {
+	if m.ending.Err() != nil {
+		return ErrEnding
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
