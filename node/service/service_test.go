@@ -132,6 +132,9 @@ func TestStories(t *testing.T) {
 		{"a place under a snapshot is lost", []step{
 			request(1, put("a"), "propose(1)"), applied(2, 1, "a", none), restored(9, 2, none),
 			proposed(1, 2, 1, "fail(1 lost false)")}},
+		{"an outcome from before a snapshot is no outcome after it", []step{
+			request(1, put("a"), "propose(1)"), applied(2, 1, "a", none), restored(9, 1, none),
+			proposed(1, 9, 1, "fail(1 lost false)")}},
 		{"a snapshot past a waiter loses it, and spares those above", []step{
 			request(1, put("a"), "propose(1)"), proposed(1, 5, 1, none),
 			request(2, put("b"), "propose(2)"), proposed(2, 6, 1, none),

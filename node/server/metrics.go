@@ -1,0 +1,141 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"partita/node/api"
+	"partita/raft"
+	"partita/raft/core"
+	"partita/raft/transport"
+	"partita/raft/wal"
+)
+
+// metrics is what /metrics tells, in a registry of its own.
+type metrics struct {
+	registry      *prometheus.Registry
+	operations    *prometheus.CounterVec
+	latency       *prometheus.HistogramVec
+	syncs         prometheus.Histogram
+	leaderChanges prometheus.Counter
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "partita_operations_total", Help: "Operations of clients, by kind and outcome (ok or the error's code).",
+		}, []string{"op", "outcome"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "partita_operation_seconds", Help: "Time from an operation's arrival to its outcome.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"op"}),
+		syncs: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "partita_wal_append_seconds", Help: "Time to write a batch to the log and sync it.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 15),
+		}),
+		leaderChanges: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "partita_leader_changes_total", Help: "How often this node learnt of another leader.",
+		}),
+	}
+	m.registry.MustRegister(m.operations, m.latency, m.syncs, m.leaderChanges,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// observe counts one operation.
+func (m *metrics) observe(op api.Op, err *api.Error, took time.Duration) {
+	result := "ok"
+	if err != nil {
+		result = string(err.Code)
+	}
+	m.operations.WithLabelValues(string(op), result).Inc()
+	m.latency.WithLabelValues(string(op)).Observe(took.Seconds())
+}
+
+// watch adds what Raft and the transport know of themselves, read when asked.
+func (m *metrics) watch(names roster, status func() core.Status, counters func() transport.Counters) {
+	gauge := func(name, help string, value func(core.Status) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "partita_raft_" + name, Help: help},
+			func() float64 { return value(status()) }))
+	}
+	gauge("term", "The current term.", func(s core.Status) float64 { return float64(s.Term) })
+	gauge("role", "0 follower, 1 pre-candidate, 2 candidate, 3 leader.", func(s core.Status) float64 { return float64(s.Role) })
+	gauge("commit_index", "The last committed entry known.", func(s core.Status) float64 { return float64(s.Commit) })
+	gauge("applied_index", "The last applied entry.", func(s core.Status) float64 { return float64(s.Applied) })
+	gauge("last_index", "The last entry of the log.", func(s core.Status) float64 { return float64(s.Last) })
+	gauge("durable_index", "The last entry of the log known to be on disk.", func(s core.Status) float64 { return float64(s.Durable) })
+	m.registry.MustRegister(&wire{names: names, counters: counters})
+}
+
+// wire collects the transport's counters.
+type wire struct {
+	names    roster
+	counters func() transport.Counters
+}
+
+// The descriptions of the transport's counters, by peer.
+var (
+	wireMessages = prometheus.NewDesc("partita_transport_messages_total",
+		"Messages by peer and what became of them: sent, received or dropped.", []string{"peer", "outcome"}, nil)
+	wireBytes = prometheus.NewDesc("partita_transport_bytes_total",
+		"Bytes by peer and direction.", []string{"peer", "direction"}, nil)
+	wireRedials = prometheus.NewDesc("partita_transport_redials_total",
+		"Attempts to connect to a peer after the first.", []string{"peer"}, nil)
+	wireConnected = prometheus.NewDesc("partita_transport_connected",
+		"1 while the connection to a peer stands.", []string{"peer"}, nil)
+	wireRefused = prometheus.NewDesc("partita_transport_refused_total",
+		"Connections and frames refused.", nil, nil)
+)
+
+// Describe names the counters.
+func (w *wire) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{wireMessages, wireBytes, wireRedials, wireConnected, wireRefused} {
+		out <- d
+	}
+}
+
+// Collect reads the counters.
+func (w *wire) Collect(out chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, value uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+	}
+	all := w.counters()
+	counter(wireRefused, all.Refused)
+	for _, p := range all.Peers {
+		peer := w.names.name(p.ID)
+		counter(wireMessages, p.Sent, peer, "sent")
+		counter(wireMessages, p.Received, peer, "received")
+		counter(wireMessages, p.Dropped, peer, "dropped")
+		counter(wireBytes, p.SentBytes, peer, "sent")
+		counter(wireBytes, p.ReceivedBytes, peer, "received")
+		counter(wireRedials, p.Redials, peer)
+		connected := 0.0
+		if p.Connected {
+			connected = 1
+		}
+		out <- prometheus.MustNewConstMetric(wireConnected, prometheus.GaugeValue, connected, peer)
+	}
+}
+
+// timedStorage measures how long the log's syncs take.
+type timedStorage struct {
+	raft.Storage
+	syncs prometheus.Observer
+}
+
+// Append measures itself.
+func (s timedStorage) Append(batches ...wal.Batch) error {
+	began := time.Now()
+	err := s.Storage.Append(batches...)
+	s.syncs.Observe(time.Since(began).Seconds())
+	return err
+}
