@@ -183,11 +183,11 @@ func (r *recovery) takeStart(h header, body []byte, at position) error {
 	corrupt := &CorruptError{File: r.path(at.segment), Offset: at.offset}
 	s, err := decodeStart(body)
 	switch {
-	case err != nil:
-		corrupt.Reason = err.Error()
-		return corrupt
 	case h.kind != kindContinue && h.kind != kindRestart:
 		corrupt.Reason = fmt.Sprintf("a segment that begins with a record of kind %d", h.kind)
+		return corrupt
+	case err != nil:
+		corrupt.Reason = err.Error()
 		return corrupt
 	case len(r.segments) == 0:
 		r.state.hard = s.hard
