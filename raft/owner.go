@@ -1,213 +1,212 @@
 package raft
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"partita/raft/core"
 )
 
-// owner is the goroutine that owns the core. It does no I/O and waits for
-// nothing but its inputs, which it drains in batches.
+const (
+	// maxMessages is how many received messages are handled before the owner
+	// looks after everything else.
+	maxMessages = 256
+
+	// proposalBatches is how many times MaxBatch proposals become one event,
+	// and so one append.
+	proposalBatches = 4
+
+	timers = int(core.HeartbeatTimer) + 1
+)
+
+// owner is what belongs to the owner's goroutine alone.
 type owner struct {
-	r         *Raft
-	member    *core.Core
-	timers    [2]*time.Timer // by core.Timer
+	core *core.Core
+	role core.Role // as of the last Changed effect
+
+	timer [timers]*time.Timer
+	ran   [timers]bool // the timer ran out and the core has not been told
+
 	nextID    uint64
 	proposals map[uint64]func(Accepted, error)
 	reads     map[uint64]func(core.Index, error)
+
+	applied core.Index    // the last that the core was told of
+	compact *core.Compact // waits until the core knows that it has been applied
+
+	spareRequests []request
+	spareEvents   []core.Event
 }
 
-// drainLimit bounds how many messages are taken in before the owner looks at
-// its other inputs.
-const drainLimit = 256
-
-func newOwner(r *Raft, member *core.Core) *owner {
-	o := &owner{r: r, member: member, proposals: map[uint64]func(Accepted, error){}, reads: map[uint64]func(core.Index, error){}}
-	for i := range o.timers {
-		o.timers[i] = time.NewTimer(time.Hour)
-		o.timers[i].Stop()
+func newOwner(c *core.Core) owner {
+	o := owner{
+		core:      c,
+		proposals: make(map[uint64]func(Accepted, error)),
+		reads:     make(map[uint64]func(core.Index, error)),
+	}
+	for i := range o.timer {
+		o.timer[i] = time.NewTimer(time.Hour)
+		o.timer[i].Stop()
 	}
 	return o
 }
 
-func (o *owner) run() {
-	defer o.end()
-	o.step(core.Started{})
+// own is the owner's life.
+func (r *Raft) own() {
+	defer r.end()
+	o := &r.owner
 	for {
-		o.publish()
 		select {
-		case <-o.r.stop:
+		case <-r.stopping:
 			return
-		case <-o.r.failed:
-			return // nothing is promised any more
-		case e, open := <-o.r.transport.Receive():
-			if !open {
-				return
-			}
-			o.step(core.Received{Envelope: e})
-			o.drainMessages()
-		case ev := <-o.r.events:
-			o.step(ev)
-		case q := <-o.r.requests:
-			o.serve(q)
-		case <-o.timers[core.ElectionTimer].C:
-			o.step(core.TimerFired{Timer: core.ElectionTimer})
-		case <-o.timers[core.HeartbeatTimer].C:
-			o.step(core.TimerFired{Timer: core.HeartbeatTimer})
+		case <-r.failed:
+			return
+		case e := <-r.transport.Receive():
+			r.receive(e)
+		case <-r.events.wake:
+		case <-r.requests.wake:
+		case <-o.timer[core.ElectionTimer].C:
+			o.ran[core.ElectionTimer] = true
+		case <-o.timer[core.HeartbeatTimer].C:
+			o.ran[core.HeartbeatTimer] = true
+		}
+		r.turn()
+	}
+}
+
+// turn handles everything that has come. Messages go before timers: after a
+// pause, the heartbeat that is waiting comes before the timeout that it
+// would have prevented.
+func (r *Raft) turn() {
+	r.takeEvents()
+	r.takeMessages()
+	for i, ran := range r.owner.ran {
+		if ran && r.owner.ran[i] {
+			r.owner.ran[i] = false
+			r.step(core.TimerFired{Timer: core.Timer(i)})
+		}
+	}
+	r.takeRequests()
+	r.publish()
+}
+
+// end lets everything else end, and ends every request.
+func (r *Raft) end() {
+	close(r.quit)
+	o := &r.owner
+	for _, t := range o.timer {
+		t.Stop()
+	}
+	last := *r.status.Load()
+	last.Role, last.Leader, last.Peers = core.Follower, core.None, nil
+	r.status.Store(&last)
+	lost := fmt.Errorf("%w: the member stopped", ErrLost)
+	for _, id := range slices.Sorted(maps.Keys(o.proposals)) {
+		o.proposals[id](Accepted{}, lost)
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.reads)) {
+		o.reads[id](0, ErrStopped)
+	}
+	for _, q := range r.requests.close() {
+		switch {
+		case q.propose != nil:
+			q.propose.done(Accepted{}, ErrStopped)
+		case q.read != nil:
+			q.read(0, ErrStopped)
 		}
 	}
 }
 
-func (o *owner) drainMessages() {
-	for range drainLimit {
+// publish makes the core's status visible to everybody.
+func (r *Raft) publish() {
+	s := r.owner.core.Status()
+	r.status.Store(&s)
+}
+
+func (r *Raft) takeMessages() {
+	for range maxMessages {
 		select {
-		case e, open := <-o.r.transport.Receive():
-			if !open {
-				return
-			}
-			o.step(core.Received{Envelope: e})
+		case e := <-r.transport.Receive():
+			r.receive(e)
 		default:
 			return
 		}
 	}
 }
 
-// serve takes a request and all that wait behind it, proposals as one event
-// and reads as one: they share an append, a message and a round of heartbeats.
-func (o *owner) serve(q request) {
-	var proposals core.Propose
-	var reads core.Read
-	for more := true; more; {
+// receive hands a message to the core. While the disk lags too far behind,
+// entries are dropped as the network might have done.
+func (r *Raft) receive(e core.Envelope) {
+	if m, ok := e.Message.(core.Append); ok && len(m.Entries) > 0 && r.backlog.Load() > r.cfg.MaxBacklogBytes {
+		r.counters.shed.Add(1)
+		return
+	}
+	r.step(core.Received{Envelope: e})
+}
+
+// takeEvents tells the core of what was completed.
+func (r *Raft) takeEvents() {
+	o := &r.owner
+	events := r.events.take(o.spareEvents)
+	for _, ev := range events {
+		r.step(ev)
+		if applied, ok := ev.(core.Applied); ok {
+			o.applied = max(o.applied, applied.Index)
+		}
+	}
+	o.spareEvents = events
+	if o.compact != nil && o.compact.Index <= o.applied {
+		ev := *o.compact
+		o.compact = nil
+		r.step(ev)
+	}
+}
+
+// takeRequests makes one event of all reads, and of all proposals as many as
+// their number and size ask for.
+func (r *Raft) takeRequests() {
+	o := &r.owner
+	requests := r.requests.take(o.spareRequests)
+	var reads []uint64
+	batch, size := []core.Proposal(nil), 0
+	for _, q := range requests {
 		switch {
-		case q.compact != nil:
-			o.step(*q.compact)
+		case q.propose != nil && q.propose.leaderOnly && o.role != core.Leader:
+			q.propose.done(Accepted{}, ErrNoLeader)
+		case q.propose != nil:
+			if len(batch) > 0 && size+len(q.propose.command) > r.cfg.MaxBatchBytes || len(batch) >= proposalBatches*r.cfg.MaxBatch {
+				r.step(core.Propose{Requests: batch})
+				batch, size = nil, 0
+			}
+			o.nextID++
+			o.proposals[o.nextID] = q.propose.done
+			batch, size = append(batch, core.Proposal{ID: o.nextID, Data: q.propose.command}), size+len(q.propose.command)
 		case q.read != nil:
 			o.nextID++
 			o.reads[o.nextID] = q.read
-			reads.IDs = append(reads.IDs, o.nextID)
-		case q.start && o.member.Status().Role != core.Leader:
-			q.proposed(Accepted{}, ErrNotAccepted)
-		default:
-			o.nextID++
-			o.proposals[o.nextID] = q.proposed
-			proposals.Requests = append(proposals.Requests, core.Proposal{ID: o.nextID, Data: q.command})
-		}
-		if more = len(proposals.Requests)+len(reads.IDs) < o.r.cfg.QueueLimit; more {
-			select {
-			case q = <-o.r.requests:
-			default:
-				more = false
-			}
+			reads = append(reads, o.nextID)
+		case q.compact != nil:
+			r.offer(*q.compact)
 		}
 	}
-	if len(proposals.Requests) > 0 {
-		o.step(proposals)
+	if len(batch) > 0 {
+		r.step(core.Propose{Requests: batch})
 	}
-	if len(reads.IDs) > 0 {
-		o.step(reads)
+	if len(reads) > 0 {
+		r.step(core.Read{IDs: reads})
 	}
+	o.spareRequests = requests
 }
 
-// step gives the core an event and executes its effects, in order.
-func (o *owner) step(ev core.Event) {
-	for _, e := range o.member.Step(ev) {
-		switch e := e.(type) {
-		case core.Send:
-			o.r.transport.Send(e.Envelope)
-		case core.AppendLog:
-			for i := range e.Entries {
-				o.r.backlog.Add(int64(len(e.Entries[i].Data)))
-			}
-			o.r.logs.put(e)
-		case core.ResetLog, core.CutLog:
-			o.r.logs.put(e)
-		case core.SaveSnapshot, core.SendSnapshot:
-			o.r.snapshots.put(e)
-		case core.Apply, core.RestoreSnapshot:
-			o.r.applies.put(e)
-		case core.Proposed:
-			o.proposed(e.ID, Accepted{e.Index, e.Term}, nil)
-		case core.ReadReady:
-			o.read(e.ID, e.Index, nil)
-		case core.Refused:
-			if _, isRead := o.reads[e.ID]; isRead {
-				o.read(e.ID, 0, reasonError(e.Reason))
-			} else {
-				o.proposed(e.ID, Accepted{}, reasonError(e.Reason))
-			}
-		case core.SetTimer:
-			o.timers[e.Timer].Reset(time.Duration(e.After))
-		case core.StopTimer:
-			o.timers[e.Timer].Stop()
-		case core.Changed:
-			o.publish()
-			if o.r.cfg.OnChange != nil {
-				o.r.cfg.OnChange(e)
-			}
-		}
-	}
-}
-
-func (o *owner) proposed(id uint64, a Accepted, err error) {
-	done := o.proposals[id]
-	delete(o.proposals, id)
-	done(a, err)
-}
-
-func (o *owner) read(id uint64, index core.Index, err error) {
-	done := o.reads[id]
-	delete(o.reads, id)
-	done(index, err)
-}
-
-func (o *owner) publish() {
-	status := o.member.Status()
-	o.r.status.Store(&status)
-}
-
-// end answers everything that waits and lets the other goroutines end. After a
-// failure of the storage it goes on refusing until Stop.
-func (o *owner) end() {
-	for _, t := range o.timers {
-		t.Stop()
-	}
-	for id := range o.proposals {
-		o.proposed(id, Accepted{}, ErrLost)
-	}
-	for id := range o.reads {
-		o.read(id, 0, ErrStopped)
-	}
-	o.r.logs.close()
-	o.r.snapshots.close()
-	o.r.applies.close()
-	for stopping := false; ; {
-		if !stopping {
-			select {
-			case q := <-o.r.requests:
-				refuse(q)
-				continue
-			case <-o.r.events:
-				continue
-			case <-o.r.transport.Receive():
-				continue
-			case <-o.r.stop:
-				stopping = true
-			}
-		}
-		select {
-		case q := <-o.r.requests: // nothing is added once stop is closed
-			refuse(q)
-		default:
-			return
-		}
-	}
-}
-
-func refuse(q request) {
-	switch {
-	case q.read != nil:
-		q.read(0, ErrStopped)
-	case q.proposed != nil:
-		q.proposed(Accepted{}, ErrStopped)
+// offer passes a snapshot on once the core knows that it was applied so far:
+// the service may be faster with its snapshot than the news of the apply.
+func (r *Raft) offer(c core.Compact) {
+	switch o := &r.owner; {
+	case c.Index <= o.applied:
+		r.step(c)
+	case o.compact == nil || o.compact.Index < c.Index:
+		o.compact = &c
 	}
 }

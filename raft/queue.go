@@ -2,54 +2,55 @@ package raft
 
 import "sync"
 
-// queue hands effects from the owner to a goroutine that does I/O. The owner
-// never waits: what bounds the queue is the backlog limit on proposals, and
-// the core itself, which has one batch of entries with the state machine and a
-// bounded number of appends from a leader under way.
+// queue hands items from any goroutine to one that takes all there are. Its
+// lock is held for an append or a swap and never longer.
 type queue[T any] struct {
-	mu     sync.Mutex // held for an append or a swap only
+	wake chan struct{} // room for one: there may be items
+
+	mu     sync.Mutex
 	items  []T
 	closed bool
-	wake   chan struct{} // room for one
 }
 
 func newQueue[T any]() *queue[T] { return &queue[T]{wake: make(chan struct{}, 1)} }
 
-func (q *queue[T]) put(item T) {
+// push adds an item, unless the queue is closed or holds limit items already.
+// Zero is no limit, for what the core bounds itself.
+func (q *queue[T]) push(item T, limit int) error {
 	q.mu.Lock()
+	switch {
+	case q.closed:
+		q.mu.Unlock()
+		return ErrStopped
+	case limit > 0 && len(q.items) >= limit:
+		q.mu.Unlock()
+		return ErrOverloaded
+	}
 	q.items = append(q.items, item)
 	q.mu.Unlock()
-	q.signal()
-}
-
-// close lets take return false once the queue is empty.
-func (q *queue[T]) close() {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	q.signal()
-}
-
-func (q *queue[T]) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
-// take waits for items and gives all there are.
-func (q *queue[T]) take() ([]T, bool) {
-	for {
-		q.mu.Lock()
-		items, closed := q.items, q.closed
-		q.items = nil
-		q.mu.Unlock()
-		if len(items) > 0 {
-			return items, true
-		}
-		if closed {
-			return nil, false
-		}
-		<-q.wake
-	}
+// take gives all items, and keeps spare, which it clears, for those to come.
+func (q *queue[T]) take(spare []T) []T {
+	clear(spare)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	items := q.items
+	q.items = spare[:0]
+	return items
+}
+
+// close gives what is left. Nothing can be pushed any more.
+func (q *queue[T]) close() []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	items := q.items
+	q.items = nil
+	return items
 }

@@ -1,7 +1,6 @@
 package raft
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,28 +9,8 @@ import (
 	"partita/raft/core"
 )
 
-// ApplyMsg is what the state machine is given: either entries, committed, in
-// order and without gaps, or a snapshot that replaces its state. Receiving it
-// counts as applied. A Noop entry changes nothing but has its index.
-type ApplyMsg struct {
-	Entries  []core.Entry
-	Snapshot *Snapshot
-}
-
-// Snapshot is a state machine's state up to an entry. Data is its own.
-type Snapshot struct {
-	Meta core.SnapshotMeta
-	Data []byte
-}
-
-// Accepted says where a leader put a command. It is committed when the entry
-// applied at Index has this Term, and lost when it has another.
-type Accepted struct {
-	Index core.Index
-	Term  core.Term
-}
-
-// Raft is a running member.
+// Raft is a running member of a cluster. Its methods may be called from any
+// goroutine.
 type Raft struct {
 	cfg       Config
 	log       *slog.Logger
@@ -39,214 +18,127 @@ type Raft struct {
 	transport Transport
 	applyCh   chan<- ApplyMsg
 
-	status  atomic.Pointer[core.Status]
-	backlog atomic.Int64 // entry bytes that wait for the disk
+	requests *queue[request]    // at most cfg.QueueLimit
+	events   *queue[core.Event] // completions: at most one for each effect under way
+	disk     *queue[core.Effect]
+	saves    *queue[core.SaveSnapshot]
+	applies  *queue[core.Effect]
+	ships    *queue[core.SendSnapshot]
 
-	gate     sync.RWMutex // guards stopped against requests under way; never held over I/O
-	stopped  bool
-	requests chan request
-	events   chan core.Event // completions; the goroutines that send them wait their turn
+	backlog  atomic.Int64 // bytes of entries that wait for the disk
+	status   atomic.Pointer[core.Status]
+	counters counters
 
-	logs      *queue[core.Effect]
-	snapshots *queue[core.Effect]
-	applies   *queue[core.Effect]
+	stopping  chan struct{} // closed by Stop
+	stopOnce  sync.Once
+	stopped   chan struct{} // closed when Stop has done all
+	failed    chan struct{} // closed when the storage failed
+	failOnce  sync.Once
+	failure   atomic.Pointer[error]
+	quit      chan struct{} // closed by the owner when it ends
+	goroutine sync.WaitGroup
 
-	stopOnce sync.Once
-	stop     chan struct{}
-	running  sync.WaitGroup
-
-	failOnce sync.Once
-	failed   chan struct{}
-	err      error // set before failed is closed
+	owner owner
 }
 
-// request is one of propose, read, start or compact.
-type request struct {
-	command  []byte
-	start    bool // of a command: refuse it unless this member leads
-	proposed func(Accepted, error)
-	read     func(core.Index, error)
-	compact  *core.Compact
+type counters struct {
+	appends, batches, entries, saved, loaded, sent, overloaded, shed atomic.Uint64
 }
 
-// Make starts a member with what its storage holds. It takes over storage and
-// transport: Stop closes both, and then applyCh. If Make fails it closes none.
+// Make starts a member on what its storage restored. It takes storage and
+// transport over: Stop closes them, and closes applyCh, on which nobody else
+// may send. When Make fails it has closed none of them.
 func Make(cfg Config, storage Storage, transport Transport, applyCh chan<- ApplyMsg) (*Raft, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	member, err := core.New(cfg.core(), storage.Restored())
+	c, err := core.New(cfg.core(), storage.Restored())
 	if err != nil {
-		return nil, fmt.Errorf("raft: %w", err)
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+		return nil, fmt.Errorf("raft: start from what the storage restored: %w", err)
 	}
 	r := &Raft{
 		cfg: cfg, log: cfg.Logger, storage: storage, transport: transport, applyCh: applyCh,
-		requests: make(chan request, cfg.QueueLimit),
-		events:   make(chan core.Event, 16),
-		logs:     newQueue[core.Effect](), snapshots: newQueue[core.Effect](), applies: newQueue[core.Effect](),
-		stop: make(chan struct{}), failed: make(chan struct{}),
+		requests: newQueue[request](),
+		events:   newQueue[core.Event](),
+		disk:     newQueue[core.Effect](),
+		saves:    newQueue[core.SaveSnapshot](),
+		applies:  newQueue[core.Effect](),
+		ships:    newQueue[core.SendSnapshot](),
+		stopping: make(chan struct{}),
+		stopped:  make(chan struct{}),
+		failed:   make(chan struct{}),
+		quit:     make(chan struct{}),
+		owner:    newOwner(c),
 	}
-	status := member.Status()
-	r.status.Store(&status)
-	for _, work := range []func(){newOwner(r, member).run, r.writeLog, r.keepSnapshots, r.apply} {
-		r.running.Go(work)
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.step(core.Started{})
+	r.publish()
+	for _, run := range []func(){r.own, r.runDisk, r.runSaves, r.runApplies, r.runShips} {
+		r.goroutine.Go(run)
 	}
 	return r, nil
 }
 
-// enqueue hands a request to the owner without waiting.
-func (r *Raft) enqueue(q request) error {
-	r.gate.RLock()
-	defer r.gate.RUnlock()
-	if r.stopped {
-		return ErrStopped
-	}
-	select {
-	case r.requests <- q:
-		return nil
-	default:
-		return ErrOverloaded
-	}
-}
-
-// mayPropose says why a command cannot be taken, or nil.
-func (r *Raft) mayPropose(command []byte) error {
-	switch {
-	case len(command) > r.cfg.MaxCommandBytes:
-		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrTooLarge, len(command), r.cfg.MaxCommandBytes)
-	case r.backlog.Load() > int64(r.cfg.MaxBacklogBytes):
-		return ErrOverloaded
-	}
-	return nil
-}
-
-// Start appends a command if this member leads, and returns where without
-// waiting for a disk, the network or consensus. The third result says whether
-// it leads; if not, nothing was appended.
-func (r *Raft) Start(command []byte) (core.Index, core.Term, bool) {
-	done := make(chan Accepted, 1)
-	err := r.mayPropose(command)
-	if err == nil {
-		err = r.enqueue(request{command: command, start: true, proposed: func(a Accepted, err error) {
-			if err != nil {
-				a = Accepted{}
-			}
-			done <- a
-		}})
-	}
-	if err != nil {
-		term, _ := r.GetState()
-		return 0, term, false
-	}
-	a := <-done
-	if a.Index == 0 {
-		term, _ := r.GetState()
-		return 0, term, false
-	}
-	return a.Index, a.Term, true
-}
-
-// ProposeAsync asks for a command to be replicated, on any member: a follower
-// forwards it. An error returned means that it was not taken and done is never
-// called. Otherwise done is called once, by the owner: it must return at once
-// and must not wait for the Raft. The entry of a forwarded command may have been
-// applied here before done is called.
-func (r *Raft) ProposeAsync(command []byte, done func(Accepted, error)) error {
-	if err := r.mayPropose(command); err != nil {
-		return err
-	}
-	return r.enqueue(request{command: command, proposed: done})
-}
-
-// ReadAsync asks for an index at which a read is linearizable (thesis §6.4),
-// on any member: once the state machine has applied that index, its answer is.
-// The rules for done are those of ProposeAsync.
-func (r *Raft) ReadAsync(done func(core.Index, error)) error {
-	return r.enqueue(request{read: done})
-}
-
-// Propose is ProposeAsync that waits. An error of ctx is indefinite.
-func (r *Raft) Propose(ctx context.Context, command []byte) (Accepted, error) {
-	return wait(ctx, func(done func(Accepted, error)) error { return r.ProposeAsync(command, done) })
-}
-
-// ReadIndex is ReadAsync that waits.
-func (r *Raft) ReadIndex(ctx context.Context) (core.Index, error) { return wait(ctx, r.ReadAsync) }
-
-func wait[T any](ctx context.Context, begin func(func(T, error)) error) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	done := make(chan outcome, 1)
-	var none T
-	if err := begin(func(v T, err error) { done <- outcome{v, err} }); err != nil {
-		return none, err
-	}
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		return none, ctx.Err()
-	}
-}
-
-// Snapshot offers the state machine's state up to an index that was received
-// from applyCh. The log is cut once it is durable.
-func (r *Raft) Snapshot(index core.Index, data []byte) error {
-	return r.enqueue(request{compact: &core.Compact{Index: index, Data: data}})
-}
-
-// GetState gives the current term and whether this member believes it leads.
+// GetState is the term as this member knows it, and whether it believes to
+// be the leader of it. It waits for nothing.
 func (r *Raft) GetState() (core.Term, bool) {
 	s := r.status.Load()
 	return s.Term, s.Role == core.Leader
 }
 
-// Status gives what the member knows of itself, as of its last step.
+// Status is what the member knew of itself when its owner last had nothing
+// more to do. It waits for nothing. Its Peers are not to be changed.
 func (r *Raft) Status() core.Status { return *r.status.Load() }
 
-// Failed is closed when the storage has failed. The member promises nothing
-// any more; Err says why.
-func (r *Raft) Failed() <-chan struct{} { return r.failed }
-
-// Err is why the storage failed, or nil.
-func (r *Raft) Err() error {
-	select {
-	case <-r.failed:
-		return r.err
-	default:
-		return nil
+// Counters reads the counters.
+func (r *Raft) Counters() Counters {
+	c := &r.counters
+	return Counters{
+		Appends: c.appends.Load(), Batches: c.batches.Load(), Entries: c.entries.Load(),
+		SnapshotsSaved: c.saved.Load(), SnapshotsLoaded: c.loaded.Load(), SnapshotsSent: c.sent.Load(),
+		Overloaded: c.overloaded.Load(), Shed: c.shed.Load(),
 	}
 }
 
-func (r *Raft) fail(err error) {
-	r.failOnce.Do(func() {
-		r.err = err
-		r.log.Error("storage failed", "error", err.Error())
-		close(r.failed)
-	})
+// Failed is closed when the storage has failed. The member then does nothing
+// more, and Err says why.
+func (r *Raft) Failed() <-chan struct{} { return r.failed }
+
+// Err is the storage's failure, or nil.
+func (r *Raft) Err() error {
+	if err := r.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
-// Stop ends the member and waits for its goroutines. What was not answered is
-// answered: a request not yet looked at with ErrStopped, a forwarded proposal
-// with ErrLost. It may be called twice.
+// Stop ends the member and waits until all its goroutines have ended, then
+// closes transport, storage and apply channel. Requests under way fail. It
+// must not be called from a callback. Calling it again waits for the first.
 func (r *Raft) Stop() {
 	r.stopOnce.Do(func() {
-		r.gate.Lock()
-		r.stopped = true
-		r.gate.Unlock()
-		close(r.stop)
-		r.running.Wait()
+		close(r.stopping)
+		r.goroutine.Wait()
 		if err := r.transport.Close(); err != nil {
-			r.log.Warn("closing the transport", "error", err.Error())
+			r.log.Error("close the transport", "error", err)
 		}
 		if err := r.storage.Close(); err != nil {
-			r.log.Warn("closing the storage", "error", err.Error())
+			r.log.Error("close the storage", "error", err)
 		}
 		close(r.applyCh)
+		close(r.stopped)
+	})
+	<-r.stopped
+}
+
+// fail notes the first failure of the storage, which ends the owner and with
+// it everything.
+func (r *Raft) fail(err error) {
+	r.failOnce.Do(func() {
+		r.failure.Store(&err)
+		close(r.failed)
+		r.log.Error("storage failed", "error", err)
 	})
 }
