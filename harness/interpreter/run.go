@@ -48,7 +48,8 @@ type Test struct {
 	Watch func(history.Event)
 }
 
-// lagLimit is how late the owner may wake before it says so in the history.
+// lagLimit is how late an operation may be sent before the history says that
+// the harness was at fault.
 const lagLimit = time.Second
 
 // runner is the goroutine that owns time, generator and history.
@@ -56,7 +57,8 @@ type runner struct {
 	test        Test
 	schedule    *Schedule
 	index       int
-	late        bool // invocations are over
+	late        bool     // invocations are over
+	nodes       []string // each worker's latest operation went there
 	invocations []chan history.Event
 	completions chan history.Event
 	notes       chan note
@@ -75,6 +77,7 @@ func Run(ctx context.Context, test Test) error {
 	r := &runner{
 		test:        test,
 		schedule:    NewSchedule(test.Generator, test.Pace, len(test.Workers), test.TimeLimit),
+		nodes:       make([]string, len(test.Workers)),
 		completions: make(chan history.Event, len(test.Workers)), // each has at most one
 		notes:       make(chan note),                             // plans wait their turn
 	}
@@ -140,7 +143,7 @@ func (r *runner) own(ctx context.Context, end func(), healed <-chan struct{}) er
 		wake := r.schedule.Wake(now)
 		if r.late {
 			if healed == nil && (len(r.schedule.Pending()) == 0 || now >= deadline) {
-				return errors.Join(failed, r.giveUp())
+				return first(failed, r.giveUp())
 			}
 			if wake = deadline; now >= deadline {
 				wake = now + time.Second // a plan is still healing
@@ -149,13 +152,10 @@ func (r *runner) own(ctx context.Context, end func(), healed <-chan struct{}) er
 		timer.Reset(wake - now)
 		select {
 		case <-timer.C:
-			if lag := r.test.Now() - wake; lag > lagLimit {
-				failed = errors.Join(failed, r.record(history.Lag(int64(lag))))
-			}
 		case e := <-r.completions:
-			failed = errors.Join(failed, r.complete(e))
+			failed = first(failed, r.complete(e))
 		case n := <-r.notes:
-			failed = errors.Join(failed, r.note(n))
+			failed = first(failed, r.note(n))
 		case <-healed:
 			healed = nil
 		case <-over:
@@ -167,14 +167,17 @@ func (r *runner) own(ctx context.Context, end func(), healed <-chan struct{}) er
 }
 
 func (r *runner) invoke(now time.Duration) error {
-	due := r.schedule.Invoke(now)
-	if len(due) == 0 {
-		return nil
-	}
+	due, late := r.schedule.Invoke(now)
 	for i := range due {
-		due[i].Node = r.test.Clients[due[i].Worker].Node()
+		worker := due[i].Worker
+		r.nodes[worker] = r.test.Clients[worker].Node()
+		due[i].Node = r.nodes[worker]
 	}
-	if err := r.record(due...); err != nil {
+	events := due
+	if late > lagLimit {
+		events = append([]history.Event{history.Lag(int64(late))}, due...)
+	}
+	if err := r.record(events...); err != nil {
 		return err
 	}
 	for _, e := range due {
@@ -184,7 +187,7 @@ func (r *runner) invoke(now time.Duration) error {
 }
 
 func (r *runner) complete(e history.Event) error {
-	r.schedule.Complete(e)
+	r.schedule.Complete(r.test.Now(), e)
 	return r.record(e)
 }
 
@@ -199,7 +202,7 @@ func (r *runner) note(n note) error {
 func (r *runner) giveUp() error {
 	var events []history.Event
 	for _, e := range r.schedule.Pending() {
-		e.Type, e.Error = history.Info, "the run ended first"
+		e.Type, e.Node, e.Error = history.Info, r.nodes[e.Worker], "the run ended first"
 		events = append(events, e)
 	}
 	return r.record(events...)
@@ -222,6 +225,14 @@ func (r *runner) record(events ...history.Event) error {
 		r.test.Watch(e)
 	}
 	return nil
+}
+
+// first is the earlier of two errors: a full disk fails every write after it.
+func first(earlier, later error) error {
+	if earlier != nil {
+		return earlier
+	}
+	return later
 }
 
 // faults passes on what plans tell, to the owner.

@@ -20,7 +20,8 @@ type worker struct {
 	process int
 	busy    bool
 	invoked history.Event
-	due     time.Duration
+	due     time.Duration // when its next operation is to begin
+	free    time.Duration // when its last one ended
 }
 
 // NewSchedule schedules so many workers until the time limit.
@@ -34,9 +35,9 @@ func NewSchedule(g generator.Generator, pace *generator.Pace, workers int, limit
 
 // Complete takes a completion in. The process of an operation that nobody
 // knows the end of is retired: its worker goes on as another.
-func (s *Schedule) Complete(e history.Event) {
+func (s *Schedule) Complete(now time.Duration, e history.Event) {
 	w := &s.workers[e.Worker]
-	w.busy = false
+	w.busy, w.free = false, now
 	if e.Type == history.Info {
 		w.process += len(s.workers)
 	}
@@ -46,24 +47,25 @@ func (s *Schedule) Complete(e history.Event) {
 // Invoke gives the operations that are due: of every free worker at most one,
 // workers in order. Index, time and node are the caller's to fill in. An
 // operation delayed by the one before it does not make the next ones come
-// faster.
-func (s *Schedule) Invoke(now time.Duration) []history.Event {
+// faster. Late is by how much the latest of them is behind the instant at
+// which it was due and its worker free: only the caller can be to blame.
+func (s *Schedule) Invoke(now time.Duration) (due []history.Event, late time.Duration) {
 	if now >= s.limit {
-		return nil
+		return nil, 0
 	}
-	var due []history.Event
 	for i := range s.workers {
 		w := &s.workers[i]
 		if w.busy || w.due > now {
 			continue
 		}
+		late = max(late, now-max(w.due, w.free))
 		e := s.generator.Next(i)
 		e.Type, e.Worker, e.Process = history.Invoke, i, w.process
 		w.busy, w.invoked = true, e
 		w.due = max(w.due+s.pace.Next(i), now)
 		due = append(due, e)
 	}
-	return due
+	return due, late
 }
 
 // Wake is when there is next something to do that no completion brings.
