@@ -29,6 +29,7 @@ var ErrClosed = errors.New("logbook: closed")
 // Book is a log that is being written.
 type Book struct {
 	path    string
+	size    int64 // of the file; the writer's
 	now     func() int64
 	queue   chan entry
 	lost    atomic.Int64 // lines dropped and not yet said
@@ -42,7 +43,13 @@ type Book struct {
 // in the file.
 type entry struct {
 	line    wire.LogLine
-	flushed chan error
+	flushed chan flushed
+}
+
+// flushed is how long the file is when all lines so far are in it.
+type flushed struct {
+	size int64
+	err  error
 }
 
 // Open opens the file to append to, and makes its folder. The clock gives
@@ -55,14 +62,17 @@ func Open(path string, now func() int64) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("logbook: open: %w", err)
 	}
-	b := start(file, now)
-	b.path = path
-	return b, nil
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("logbook: open: %w", err)
+	}
+	return start(path, info.Size(), file, now), nil
 }
 
-// start starts the writer.
-func start(file io.WriteCloser, now func() int64) *Book {
-	b := &Book{now: now, queue: make(chan entry, queued), written: make(chan struct{})}
+// start starts the writer to a file that has a size already.
+func start(path string, size int64, file io.WriteCloser, now func() int64) *Book {
+	b := &Book{path: path, size: size, now: now, queue: make(chan entry, queued), written: make(chan struct{})}
 	go b.write(file)
 	return b
 }
@@ -106,41 +116,49 @@ func (b *Book) keep(line wire.LogLine, late <-chan time.Time) {
 	}
 }
 
-// Flush waits until all lines kept so far are in the file.
-func (b *Book) Flush(ctx context.Context) error {
-	flushed := make(chan error, 1)
-	if err := b.ask(ctx, flushed); err != nil {
-		return err
+// Reader reads the file from its beginning up to the last line kept so far.
+func (b *Book) Reader(ctx context.Context) (io.ReadCloser, error) {
+	size, err := b.flush(ctx)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(b.path)
+	if err != nil {
+		return nil, fmt.Errorf("logbook: read back: %w", err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(file, size), file}, nil
+}
+
+// flush waits until all lines kept so far are in the file, and says how long it
+// is then.
+func (b *Book) flush(ctx context.Context) (int64, error) {
+	answer := make(chan flushed, 1)
+	if err := b.ask(ctx, answer); err != nil {
+		return 0, err
 	}
 	select {
-	case err := <-flushed:
-		return err
+	case f := <-answer:
+		return f.size, f.err
 	case <-ctx.Done():
-		return fmt.Errorf("logbook: flush: %w", ctx.Err())
+		return 0, fmt.Errorf("logbook: flush: %w", ctx.Err())
 	}
 }
 
-func (b *Book) ask(ctx context.Context, flushed chan error) error {
+func (b *Book) ask(ctx context.Context, answer chan flushed) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if b.closed {
 		return ErrClosed
 	}
 	select {
-	case b.queue <- entry{flushed: flushed}:
+	case b.queue <- entry{flushed: answer}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("logbook: flush: %w", ctx.Err())
 	}
-}
-
-// Reader opens the file as it stands, to be read from its beginning.
-func (b *Book) Reader() (io.ReadCloser, error) {
-	file, err := os.Open(b.path)
-	if err != nil {
-		return nil, fmt.Errorf("logbook: read back: %w", err)
-	}
-	return file, nil
 }
 
 // Close writes what is queued and closes the file. Lines that come later are
@@ -161,7 +179,7 @@ func (b *Book) Close() error {
 // whoever flushes.
 func (b *Book) write(file io.WriteCloser) {
 	defer close(b.written)
-	buffer := bufio.NewWriterSize(file, 1<<16)
+	buffer := bufio.NewWriterSize(counter{file, &b.size}, 1<<16)
 	out := json.NewEncoder(buffer)
 	out.SetEscapeHTML(false)
 	admit := func() {
@@ -172,7 +190,8 @@ func (b *Book) write(file io.WriteCloser) {
 	for e := range b.queue {
 		admit()
 		if e.flushed != nil {
-			e.flushed <- buffer.Flush()
+			err := buffer.Flush()
+			e.flushed <- flushed{b.size, err}
 			continue
 		}
 		out.Encode(e.line) // the buffer keeps its first error, Flush returns it
@@ -185,4 +204,16 @@ func (b *Book) write(file io.WriteCloser) {
 	if b.err != nil {
 		b.err = fmt.Errorf("logbook: write: %w", b.err)
 	}
+}
+
+// counter adds up what was written.
+type counter struct {
+	io.Writer
+	size *int64
+}
+
+func (c counter) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	*c.size += int64(n)
+	return n, err
 }

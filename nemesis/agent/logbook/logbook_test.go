@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -60,10 +61,7 @@ func TestFollow(t *testing.T) {
 			if err := b.Follow(strings.NewReader(c.output)); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.Flush(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			file, err := b.Reader()
+			file, err := b.Reader(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,6 +103,50 @@ func TestOpenAppends(t *testing.T) {
 	}
 }
 
+// TestReaderEndsWithAWholeLine: what is being written does not show in part.
+func TestReaderEndsWithAWholeLine(t *testing.T) {
+	b, err := Open(filepath.Join(t.TempDir(), "node.log"), ticks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	var following sync.WaitGroup
+	following.Go(func() {
+		if err := b.Follow(r); err != nil {
+			t.Error(err)
+		}
+	})
+	ended := make(chan struct{})
+	following.Go(func() {
+		defer w.Close()
+		line := []byte(strings.Repeat("x", 1000) + "\n")
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				w.Write(line)
+			}
+		}
+	})
+	for range 20 {
+		file, err := b.Reader(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(file)
+		if err != nil || len(content) > 0 && content[len(content)-1] != '\n' {
+			t.Errorf("%d bytes, %v: the last line is torn", len(content), err)
+		}
+		file.Close()
+	}
+	close(ended)
+	following.Wait()
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // stalled is a file whose writes wait until it is released.
 type stalled struct {
 	bytes.Buffer
@@ -123,7 +165,7 @@ func (s *stalled) Close() error { return nil }
 func TestStalledDiskLosesLinesAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := &stalled{release: make(chan struct{})}
-		b := start(file, ticks())
+		b := start("", 0, file, ticks())
 		if err := b.Follow(strings.NewReader("first\n")); err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +178,7 @@ func TestStalledDiskLosesLinesAndSaysSo(t *testing.T) {
 			t.Errorf("three lines too many took %v, want %v", took, 3*Patience)
 		}
 		close(file.release)
-		if err := b.Flush(t.Context()); err != nil {
+		if _, err := b.flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Follow(strings.NewReader("last\n")); err != nil {
@@ -165,18 +207,18 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 func (full) Close() error              { return nil }
 
 func TestErrorsOfTheFileAreReported(t *testing.T) {
-	b := start(full{}, ticks())
+	b := start("", 0, full{}, ticks())
 	if err := b.Follow(strings.NewReader("line\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Flush(t.Context()); !errors.Is(err, errFull) {
-		t.Errorf("Flush: %v", err)
+	if _, err := b.Reader(t.Context()); !errors.Is(err, errFull) {
+		t.Errorf("Reader: %v", err)
 	}
 	if err := b.Close(); !errors.Is(err, errFull) {
 		t.Errorf("Close: %v", err)
 	}
-	if err := b.Flush(t.Context()); !errors.Is(err, ErrClosed) {
-		t.Errorf("Flush after Close: %v", err)
+	if _, err := b.Reader(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("Reader after Close: %v", err)
 	}
 	if err := b.Follow(strings.NewReader("late\n")); err != nil {
 		t.Errorf("Follow after Close: %v", err)
@@ -184,7 +226,7 @@ func TestErrorsOfTheFileAreReported(t *testing.T) {
 }
 
 func TestBrokenPipeIsReported(t *testing.T) {
-	b := start(&stalled{release: make(chan struct{})}, ticks())
+	b := start("", 0, &stalled{release: make(chan struct{})}, ticks())
 	r, w := io.Pipe()
 	w.CloseWithError(errFull)
 	if err := b.Follow(r); !errors.Is(err, errFull) {

@@ -131,8 +131,7 @@ func (r *runs) must(what string, err error) {
 func (r *runs) log() (lines []wire.LogLine) {
 	r.t.Helper()
 	r.must("drain", r.Drain(r.ctx))
-	r.must("flush", r.book.Flush(r.ctx))
-	file, err := r.book.Reader()
+	file, err := r.book.Reader(r.ctx)
 	r.must("read the log", err)
 	defer file.Close()
 	for dec := json.NewDecoder(file); ; {
