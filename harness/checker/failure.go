@@ -107,6 +107,7 @@ func (f *Failure) near(margin time.Duration) []*span {
 
 // draw renders one selection.
 func (f *Failure) draw(ctx context.Context, w io.Writer, spans []*span, notes []Note) error {
+	spans = capOpen(spans)
 	m := newMeter(ctx, minimiseBudget, len(spans))
 	_, info := porcupine.CheckOperationsVerbose(metered(f.model, m), porcupineOperations(spans), 0)
 	lastLane := int64(0)

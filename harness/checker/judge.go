@@ -61,7 +61,7 @@ func judge(ctx context.Context, model Model, spans []*span, budget int) (outcome
 		return explained, 0
 	}
 	m := newMeter(ctx, budget, len(spans))
-	ok := porcupine.CheckOperations(metered(model, m), porcupineOperations(spans))
+	ok := porcupine.CheckOperations(metered(model, m), porcupineOperations(capOpen(spans)))
 	switch {
 	case ok:
 		return explained, m.steps

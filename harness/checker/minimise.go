@@ -147,7 +147,9 @@ func (m *minimiser) shrink(kept []*span) []*span {
 // nobody in the selection saw v: the states in between then only matter to
 // operations that found some x missing, and they stay right as long as no
 // write of x is selected while another write is gone. Since several writes of
-// one value go or stay together, uniqueness is not needed.
+// one value go or stay together, uniqueness is not needed. An ambiguous
+// operation that depends on what it finds counts as having seen that: if it
+// took effect it did see it, and if not it may as well come last.
 func (m *minimiser) sound(selection []*span) []*span {
 	chosen := make(map[*span]bool, len(selection))
 	for _, s := range selection {
@@ -170,7 +172,7 @@ func (m *minimiser) sound(selection []*span) []*span {
 func (m *minimiser) addMissing(chosen map[*span]bool) bool {
 	seen, written, denied := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for s := range chosen {
-		seen[s.access.Sees] = true
+		seen[s.access.Sees], seen[s.access.Needs] = true, true
 		written[s.access.Writes] = true
 		denied[s.access.Denies] = true
 	}

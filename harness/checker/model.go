@@ -28,6 +28,7 @@ type Access struct {
 	Writes string // what it leaves behind, if it happened
 	Sees   string // what its outcome proves was there just before it
 	Denies string // what its outcome proves was not there just before it
+	Needs  string // what must have been there for it to leave Writes behind
 }
 
 // noValue is the value of a register that nobody has written.
@@ -47,9 +48,10 @@ func RegisterAccess(op history.Operation) Access {
 		swapped := op.Complete.Swapped
 		switch {
 		case !ok || swapped == nil:
-			return Access{Writes: history.Canonical(op.Invoke.Value)}
+			return Access{Writes: history.Canonical(op.Invoke.Value), Needs: history.Canonical(op.Invoke.Old)}
 		case *swapped:
-			return Access{Writes: history.Canonical(op.Invoke.Value), Sees: history.Canonical(op.Invoke.Old)}
+			old := history.Canonical(op.Invoke.Old)
+			return Access{Writes: history.Canonical(op.Invoke.Value), Sees: old, Needs: old}
 		default:
 			return Access{Denies: history.Canonical(op.Invoke.Old)}
 		}

@@ -54,7 +54,7 @@ func byKey(ops []history.Operation, model Model) []*keyHistory {
 	return keys
 }
 
-// prepare fills in the spans.
+// prepare fills in the spans, none of them capped.
 func (k *keyHistory) prepare() {
 	slices.SortStableFunc(k.ops, func(a, b *history.Operation) int {
 		return cmp.Compare(a.Invoke.Index, b.Invoke.Index)
@@ -84,7 +84,6 @@ func (k *keyHistory) prepare() {
 		}
 		k.spans = append(k.spans, s)
 	}
-	capOpen(k.spans)
 }
 
 // strictClock turns indices into instants for porcupine, which orders by
@@ -115,8 +114,10 @@ func strictClock(ops []*history.Operation) (map[int]int64, int64) {
 // is not the first value: whoever saw v took effect after the write, and
 // before its own completion, so in every order that explains the history the
 // write takes effect before that completion too. Orders with a later write
-// explained nothing to begin with. Both conditions are looked at here, not assumed.
-func capOpen(spans []*span) {
+// explained nothing to begin with. Both conditions are looked at here, not
+// assumed. It is asked anew of every selection of spans: only a sighting that
+// was selected may bound a write.
+func capOpen(spans []*span) []*span {
 	writers := make(map[string]int)
 	firstSeen := make(map[string]int64)
 	for _, s := range spans {
@@ -129,7 +130,8 @@ func capOpen(spans []*span) {
 			}
 		}
 	}
-	for _, s := range spans {
+	capped := slices.Clone(spans)
+	for i, s := range capped {
 		v := s.access.Writes
 		if !s.open || v == "" || v == noValue || writers[v] != 1 {
 			continue
@@ -137,9 +139,12 @@ func capOpen(spans []*span) {
 		// A sighting before the write began is a violation as it stands; the
 		// span must keep its form.
 		if at, ok := firstSeen[v]; ok && at > s.call {
-			s.ret, s.open = at, false
+			bounded := *s
+			bounded.ret, bounded.open = at, false
+			capped[i] = &bounded
 		}
 	}
+	return capped
 }
 
 // readOnly says whether the operation surely changes nothing.

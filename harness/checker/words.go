@@ -92,27 +92,27 @@ func writersOf(spans []*span, v string) int {
 	return n
 }
 
-// cluster is what touched one value: who wrote it and who saw it. A value
-// written once is there for one stretch of time, so of two clusters one lies
+// stretch is what touched one value: who wrote it and who saw it. A value
+// written once is there for one stretch of time, so of two stretches one lies
 // wholly before the other.
-type cluster struct {
+type stretch struct {
 	value string
 	spans []*span
-	first bool // the value before any write: before every other cluster
+	first bool // the value before any write: before every other stretch
 }
 
-// clustersOf groups the spans by value, in order of first touch. A value with
+// stretchesOf groups the spans by value, in order of first touch. A value with
 // several writers is left out.
-func clustersOf(spans []*span) []*cluster {
-	byValue := make(map[string]*cluster)
-	var clusters []*cluster
+func stretchesOf(spans []*span) []*stretch {
+	byValue := make(map[string]*stretch)
+	var stretches []*stretch
 	touch := func(v string, s *span) {
 		if v == "" || writersOf(spans, v) > 1 {
 			return
 		}
 		if byValue[v] == nil {
-			byValue[v] = &cluster{value: v, first: v == noValue && writersOf(spans, v) == 0}
-			clusters = append(clusters, byValue[v])
+			byValue[v] = &stretch{value: v, first: v == noValue && writersOf(spans, v) == 0}
+			stretches = append(stretches, byValue[v])
 		}
 		byValue[v].spans = append(byValue[v].spans, s)
 	}
@@ -120,13 +120,13 @@ func clustersOf(spans []*span) []*cluster {
 		touch(s.access.Writes, s)
 		touch(s.access.Sees, s)
 	}
-	return clusters
+	return stretches
 }
 
 // before finds an operation of a that had ended before one of b began.
-func (a *cluster) before(b *cluster) (ended, began *span) {
+func (a *stretch) before(b *stretch) (ended, began *span) {
 	for _, s := range a.spans {
-		if !s.open && (ended == nil || s.ret < ended.ret) {
+		if s.definite() && (ended == nil || s.ret < ended.ret) {
 			ended = s
 		}
 	}
@@ -144,10 +144,10 @@ func (a *cluster) before(b *cluster) (ended, began *span) {
 // sayBackwards tells of two values of which each came before the other: a
 // stale read, or reads that disagree on the order.
 func sayBackwards(key *keyHistory, smallest []*span) []string {
-	clusters := clustersOf(smallest)
+	stretches := stretchesOf(smallest)
 	var best []string
-	for _, old := range clusters {
-		for _, newer := range clusters {
+	for _, old := range stretches {
+		for _, newer := range stretches {
 			if old == newer {
 				continue
 			}
@@ -198,7 +198,7 @@ func phrase(key *keyHistory, s *span) string {
 	if rest, ok := strings.CutPrefix(described, f); ok && key.key != "" {
 		described = f + " " + key.key + rest
 	}
-	if s.access.Writes != "" {
+	if s.access.Writes != "" || s.access.Denies != "" {
 		described = "did " + described
 	}
 	return fmt.Sprintf("%s on %s %s", who(s.op), s.op.Invoke.Node, described)
@@ -215,13 +215,9 @@ func noun(s *span, value string) string {
 	return fmt.Sprintf("%s's %s of %s on %s", who(s.op), s.op.Invoke.F, value, s.op.Invoke.Node)
 }
 
-// acknowledged is the noun with the verb for its end. The end of a capped
-// write is when its value was first seen.
+// acknowledged is the noun with the verb for its end.
 func acknowledged(s *span, value string) string {
-	switch {
-	case !s.definite():
-		return noun(s, value) + " had been seen"
-	case s.access.Writes == value:
+	if s.access.Writes == value {
 		return noun(s, value) + " was acknowledged"
 	}
 	return noun(s, value) + " had ended"

@@ -1,0 +1,215 @@
+package checker
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"partita/harness/cluster"
+	"partita/harness/history"
+	"partita/nemesis/wire"
+)
+
+func TestCompose(t *testing.T) {
+	valid, unknown, invalid := Result{Verdict: Valid}, Result{Verdict: Unknown, Reason: "u"}, Result{Verdict: Invalid, Reason: "i"}
+	cases := []struct {
+		name    string
+		checks  map[string]Result
+		verdict Verdict
+		reason  string
+	}{
+		{"nothing", nil, Unknown, "nothing was checked"},
+		{"all valid", map[string]Result{"a": valid, "b": valid}, Valid, ""},
+		{"one unknown", map[string]Result{"a": valid, "b": unknown}, Unknown, "b: u"},
+		{"invalid wins", map[string]Result{"a": unknown, "b": invalid, "c": valid}, Invalid, "b: i"},
+		{"first by name", map[string]Result{"z": invalid, "y": invalid}, Invalid, "y: i"},
+		{"a verdict left empty", map[string]Result{"a": {}}, Unknown, "a: "},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if verdict, reason := Compose(c.checks); verdict != c.verdict || reason != c.reason {
+				t.Errorf("%s, %q; want %s, %q", verdict, reason, c.verdict, c.reason)
+			}
+		})
+	}
+}
+
+// many is n operations of a kind with an outcome, on a node, one a millisecond
+// from a time on, each taking half of one.
+func many(n int, f string, outcome history.Type, node string, from time.Duration) []history.Operation {
+	var ops []history.Operation
+	for i := range n {
+		at := from + time.Duration(i)*time.Millisecond
+		ops = append(ops, history.Operation{
+			Invoke:   history.Event{F: f, Node: node, Type: history.Invoke, Time: at},
+			Complete: history.Event{F: f, Node: node, Type: outcome, Time: at + time.Millisecond/2},
+		})
+	}
+	return ops
+}
+
+func join(lists ...[]history.Operation) []history.Operation {
+	var all []history.Operation
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}
+
+func TestStats(t *testing.T) {
+	cases := []struct {
+		name    string
+		ops     []history.Operation
+		verdict Verdict
+		reason  string
+	}{
+		{"enough", join(many(10, "read", history.OK, "n1", 0), many(10, "write", history.OK, "n1", 0)), Valid, ""},
+		{"nine writes", join(many(10, "read", history.OK, "n1", 0), many(9, "write", history.OK, "n1", 0)), Unknown, "9 of at least 10 write operations were ok"},
+		{"fails do not count", join(many(10, "read", history.OK, "n1", 0), many(99, "write", history.Fail, "n1", 0), many(99, "write", history.Info, "n1", 0)), Unknown, "0 of at least 10 write operations were ok"},
+		{"a kind never tried", many(10, "read", history.OK, "n1", 0), Unknown, "0 of at least 10 write operations were ok"},
+		{"a kind seen only", join(many(10, "read", history.OK, "n1", 0), many(10, "write", history.OK, "n1", 0), many(1, "cas", history.OK, "n1", 0)), Unknown, "1 of at least 10 cas operations were ok"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Stats([]string{"read", "write"}, c.ops); got.Verdict != c.verdict || got.Reason != c.reason {
+				t.Errorf("%s, %q", got.Verdict, got.Reason)
+			}
+		})
+	}
+}
+
+func TestFaults(t *testing.T) {
+	fault := func(kind string, evident bool, dropped any) cluster.Fault {
+		return cluster.Fault{Nemesis: kind, Evident: evident, Evidence: map[string]any{"dropped": dropped}}
+	}
+	cases := []struct {
+		name    string
+		kinds   []string
+		faults  []cluster.Fault
+		verdict Verdict
+		reason  string
+	}{
+		{"none asked", nil, nil, Valid, ""},
+		{"asked and absent", []string{"kill"}, nil, Unknown, "vacuous: kill: no fault was injected"},
+		{"half", []string{"kill"}, []cluster.Fault{fault("kill", true, nil), fault("kill", false, nil)}, Valid, ""},
+		{"less than half", []string{"kill"}, []cluster.Fault{fault("kill", true, nil), fault("kill", false, nil), fault("kill", false, nil)}, Unknown, "vacuous: kill: 1 of 3 faults were evident"},
+		{"partition that dropped", []string{"partition"}, []cluster.Fault{fault("partition", true, uint64(3))}, Valid, ""},
+		{"partition read back from JSON", []string{"partition"}, []cluster.Fault{fault("partition", true, 3.0)}, Valid, ""},
+		{"partition that dropped nothing", []string{"partition"}, []cluster.Fault{fault("partition", true, 0.0)}, Unknown, "vacuous: partition: no packet of a node was dropped in the whole run"},
+		{"not asked but recorded", nil, []cluster.Fault{fault("pause", false, nil)}, Unknown, "vacuous: pause: 0 of 1 faults were evident"},
+		{"two kinds", []string{"pause", "kill"}, nil, Unknown, "vacuous: kill: no fault was injected; vacuous: pause: no fault was injected"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Faults(c.kinds, c.faults); got.Verdict != c.verdict || got.Reason != c.reason {
+				t.Errorf("%s, %q", got.Verdict, got.Reason)
+			}
+		})
+	}
+}
+
+func TestCrashes(t *testing.T) {
+	log := func(lines ...string) []wire.LogLine {
+		var l []wire.LogLine
+		for i, line := range lines {
+			l = append(l, wire.LogLine{At: int64(i), Line: line})
+		}
+		return l
+	}
+	cases := []struct {
+		name    string
+		node    NodeRecord
+		verdict Verdict
+		reason  string
+	}{
+		{"quiet", NodeRecord{Node: "n1", Log: log(`{"msg":"panic: not at the start"}`)}, Valid, ""},
+		{"killed on purpose", NodeRecord{Node: "n1", Exits: []wire.Exit{{Code: -1, Signal: "killed", Asked: true}}}, Valid, ""},
+		{"exit", NodeRecord{Node: "n1", Exits: []wire.Exit{{At: 5, Code: 3}}, Log: log("disk failed")}, Invalid, "n1 exited on its own with code 3: disk failed"},
+		{"signal", NodeRecord{Node: "n1", Exits: []wire.Exit{{Code: -1, Signal: "segmentation fault"}}}, Invalid, "n1 exited on its own by segmentation fault"},
+		{"panic", NodeRecord{Node: "n2", Exits: []wire.Exit{{At: 5, Code: 2}}, Log: log("x", "panic: core: commit index went back", "goroutine 1")}, Invalid, "n2 exited on its own with code 2: panic: core: commit index went back"},
+		{"fatal error, exit not seen", NodeRecord{Node: "n3", Log: log("fatal error: all goroutines are asleep")}, Invalid, "n3 logged fatal error: all goroutines are asleep"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Crashes([]NodeRecord{{Node: "n0"}, c.node}); got.Verdict != c.verdict || got.Reason != c.reason {
+				t.Errorf("%s, %q", got.Verdict, got.Reason)
+			}
+		})
+	}
+	if got := Crashes(nil); got.Verdict != Unknown {
+		t.Errorf("no records are %s", got.Verdict)
+	}
+}
+
+func TestAvailability(t *testing.T) {
+	s := time.Second
+	both := func(node string, at time.Duration) []history.Operation {
+		return join(many(1, "read", history.OK, node, at), many(1, "write", history.OK, node, at))
+	}
+	back := join(both("n1", 11*s), both("n2", 12*s))
+	fault := func(from, to time.Duration) cluster.Fault { return cluster.Fault{At: from, Healed: to} }
+	one := []cluster.Fault{fault(5*s, 10*s)}
+	cases := []struct {
+		name    string
+		ops     []history.Operation
+		faults  []cluster.Fault
+		end     time.Duration
+		lags    []Lag
+		verdict Verdict
+		reason  string
+	}{
+		{"no faults", nil, nil, 30 * s, nil, Valid, ""},
+		{"back in time", back, one, 30 * s, nil, Valid, ""},
+		{"too late", join(both("n1", 11*s), both("n2", 21*s)), one, 30 * s, nil, Invalid, "no ok read on n2, write on n2, within 10s of the heal at 10.000 s"},
+		{"begun before the heal", join(both("n1", 11*s), both("n2", 10*s-time.Millisecond/4)), one, 30 * s, nil, Invalid, "no ok read on n2"},
+		{"reads only", join(both("n1", 11*s), many(1, "read", history.OK, "n2", 12*s)), one, 30 * s, nil, Invalid, "no ok write on n2, within"},
+		{"ok only", join(both("n1", 11*s), many(9, "read", history.Fail, "n2", 12*s), many(1, "write", history.OK, "n2", 12*s)), one, 30 * s, nil, Invalid, "no ok read on n2, within"},
+		{"a fault too soon after is no heal", back[:2], []cluster.Fault{one[0], fault(15*s, 16*s)}, 17 * s, nil, Unknown, "the run ended at 17.000 s, too early to see the recovery within 10s of the heal at 16.000 s"},
+		{"overlapping faults heal once", join(both("n1", 21*s), both("n2", 22*s)), []cluster.Fault{one[0], fault(8*s, 20*s)}, 40 * s, nil, Valid, ""},
+		{"the first of two heals counts", join(both("n1", 41*s), both("n2", 42*s)), []cluster.Fault{one[0], fault(35*s, 40*s)}, 60 * s, nil, Invalid, "of the heal at 10.000 s"},
+		{"harness too slow", nil, one, 30 * s, []Lag{{At: 12 * s, For: 1500 * time.Millisecond}}, Unknown, "machine too slow"},
+		{"harness a little slow", nil, one, 30 * s, []Lag{{At: 12 * s, For: s}}, Invalid, "no ok"},
+		{"harness slow elsewhere", nil, one, 30 * s, []Lag{{At: 9 * s, For: 2 * s}}, Invalid, "no ok"},
+		{"cut short but back", back, one, 13 * s, nil, Valid, ""},
+		{"too short", nil, one, 13 * s, nil, Unknown, "the run ended at 13.000 s, too early"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := Availability(AvailabilityInput{Operations: c.ops, Faults: c.faults, Nodes: []string{"n1", "n2"},
+				RecoverWithin: 10 * s, End: c.end, Lags: c.lags})
+			if got.Verdict != c.verdict || !strings.Contains(got.Reason, c.reason) {
+				t.Errorf("%s, %q", got.Verdict, got.Reason)
+			}
+		})
+	}
+}
+
+func TestOutsideFaults(t *testing.T) {
+	s := time.Second
+	ops := join(
+		many(1, "read", history.OK, "n1", s), many(1, "write", history.OK, "n1", s), // from here on outside
+		many(8, "read", history.OK, "n1", 2*s), many(2, "read", history.Fail, "n1", 3*s),
+		many(5, "read", history.Info, "n1", 10*s),                                         // in the fault
+		many(4, "read", history.Fail, "n1", 15*s),                                         // not back yet
+		many(1, "read", history.OK, "n1", 16*s), many(1, "write", history.OK, "n1", 16*s), // back
+		many(5, "read", history.OK, "n1", 17*s),
+	)
+	interrupted := many(1, "write", history.Info, "n1", 9*s)
+	interrupted[0].Complete.Time = 14 * s
+	pending := many(1, "write", history.Info, "n1", 18*s)
+	pending[0].Complete.Time = history.Never
+	ok, total := OutsideFaults(AvailabilityInput{Operations: join(ops, interrupted, pending), Nodes: []string{"n1"},
+		Faults: []cluster.Fault{{At: 10 * s, Healed: 15 * s}}, End: 20 * s})
+	if ok != 13 || total != 16 {
+		t.Errorf("%d of %d, want 13 of 16", ok, total)
+	}
+}
+
+func TestLags(t *testing.T) {
+	late := history.Lag(int64(2 * time.Second))
+	late.Time = 5 * time.Second
+	got := Lags([]history.Event{history.Began("kill", "n1"), late, {F: history.LagF, Type: history.OK}})
+	if len(got) != 1 || got[0] != (Lag{At: 5 * time.Second, For: 2 * time.Second}) {
+		t.Errorf("lags are %v", got)
+	}
+}
