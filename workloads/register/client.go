@@ -1,6 +1,7 @@
 package register
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,17 +54,22 @@ func (c *Client) Invoke(env cluster.Env, op history.Event) history.Event {
 	switch op.F {
 	case Read:
 		if done.Value = history.Null(); reply.Found {
-			if _, err := strconv.ParseInt(reply.Value, 10, 64); err != nil {
-				// Nobody wrote that: keep it as it came, for the checker to refuse.
-				done.Value = history.String(reply.Value)
-			} else {
-				done.Value = []byte(reply.Value)
-			}
+			done.Value = value(reply.Value)
 		}
 	case CAS:
 		done.Swapped = &reply.Swapped
 	}
 	return done
+}
+
+// value is a node's answer as a value of the history. What nobody can have
+// written stays as it came, a text, for the checker to refuse.
+func value(answer string) json.RawMessage {
+	n, err := strconv.ParseInt(answer, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != answer {
+		return history.String(answer)
+	}
+	return history.Int(n)
 }
 
 // request turns an operation into what nodes understand.
