@@ -156,7 +156,19 @@ func (r *Run) replace(name string, text []byte) error {
 		err = os.Rename(temp.Name(), r.Path(name))
 	}
 	if err != nil {
-		return fmt.Errorf("store: write %s: %w", name, errors.Join(err, os.Remove(temp.Name())))
+		return fmt.Errorf("store: write %s: %w", r.Path(name), errors.Join(err, os.Remove(temp.Name())))
+	}
+	return syncDir(r.Dir)
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("store: sync %s: %w", path, err)
 	}
 	return nil
 }
