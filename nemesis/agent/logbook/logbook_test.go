@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -109,27 +108,19 @@ func TestReaderEndsWithAWholeLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, w := io.Pipe()
-	var following sync.WaitGroup
-	following.Go(func() {
-		if err := b.Follow(r); err != nil {
-			t.Error(err)
-		}
-	})
-	ended := make(chan struct{})
-	following.Go(func() {
-		defer w.Close()
-		line := []byte(strings.Repeat("x", 1000) + "\n")
-		for {
-			select {
-			case <-ended:
-				return
-			default:
-				w.Write(line)
+	followed := make(chan error)
+	go func() {
+		followed <- b.Follow(strings.NewReader(strings.Repeat(strings.Repeat("x", 1000)+"\n", 3*queued)))
+	}()
+	for ended := false; !ended; {
+		select {
+		case err := <-followed:
+			if err != nil {
+				t.Error(err)
 			}
+			ended = true
+		default:
 		}
-	})
-	for range 20 {
 		file, err := b.Reader(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -140,8 +131,6 @@ func TestReaderEndsWithAWholeLine(t *testing.T) {
 		}
 		file.Close()
 	}
-	close(ended)
-	following.Wait()
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
