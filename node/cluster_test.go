@@ -19,12 +19,13 @@ import (
 // patience is how long a cluster on a busy machine may take for anything.
 const patience = 20 * time.Second
 
-// testCluster is three nodes as child processes on loopback.
+// testCluster is nodes as child processes on loopback.
 type testCluster struct {
 	t       *testing.T
+	env     []string
 	dir     string
 	addrs   []string // clients' addresses
-	peers   []string // peers' addresses
+	peers   []string // name=address
 	clients []*api.Client
 	nodes   []*child
 }
@@ -49,13 +50,16 @@ func (c *child) logged() string {
 	return c.log.String()
 }
 
-func newCluster(t *testing.T) *testCluster {
+func newCluster(t *testing.T, nodes int, env ...string) *testCluster {
 	t.Helper()
-	addrs, err := freeAddrs(6)
+	addrs, err := freeAddrs(2 * nodes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &testCluster{t: t, dir: t.TempDir(), addrs: addrs[:3], peers: addrs[3:], nodes: make([]*child, 3)}
+	c := &testCluster{t: t, dir: t.TempDir(), addrs: addrs[:nodes], nodes: make([]*child, nodes), env: env}
+	for i, addr := range addrs[nodes:] {
+		c.peers = append(c.peers, fmt.Sprintf("n%d=%s", i+1, addr))
+	}
 	for i := range c.addrs {
 		c.clients = append(c.clients, api.NewClient(c.addrs[i]))
 		c.start(i)
@@ -77,10 +81,10 @@ func (c *testCluster) start(i int) {
 	c.t.Helper()
 	n := &child{cmd: exec.Command(os.Args[0],
 		"--name", fmt.Sprintf("n%d", i+1),
-		"--peers", fmt.Sprintf("n1=%s,n2=%s,n3=%s", c.peers[0], c.peers[1], c.peers[2]),
-		"--listen-client", c.addrs[i], "--listen-peer", c.peers[i], "--data", c.data(i),
+		"--peers", strings.Join(c.peers, ","), "--listen-client", c.addrs[i],
+		"--listen-peer", strings.TrimPrefix(c.peers[i], fmt.Sprintf("n%d=", i+1)), "--data", c.data(i),
 		"--election-timeout", "300ms", "--election-jitter", "150ms", "--heartbeat", "30ms", "--snapshot-every", "50")}
-	n.cmd.Env = append(os.Environ(), asNode+"=1")
+	n.cmd.Env = append(append(os.Environ(), asNode+"=1"), c.env...)
 	n.cmd.Stderr = n
 	if err := n.cmd.Start(); err != nil {
 		c.t.Fatal(err)
@@ -141,7 +145,7 @@ func put(key, value string) api.Request { return api.Request{Op: api.Put, Key: k
 func get(key string) api.Request { return api.Request{Op: api.Get, Key: key} }
 
 func TestClusterServesKillsAndRestarts(t *testing.T) {
-	c := newCluster(t)
+	c := newCluster(t, 3)
 	c.do(0, put("a", "1"))
 	for i := range c.nodes { // any node serves any request, and each sees the last write
 		if reply := c.do(i, get("a")); reply.Value != fmt.Sprint(i+1) || reply.Node != fmt.Sprintf("n%d", i+1) {
@@ -191,7 +195,7 @@ func definite(err error) bool {
 }
 
 func TestSIGTERMDrains(t *testing.T) {
-	c := newCluster(t)
+	c := newCluster(t, 3)
 	c.do(0, put("a", "1"))
 	for i := range c.nodes {
 		if err := c.nodes[i].cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -206,7 +210,7 @@ func TestSIGTERMDrains(t *testing.T) {
 }
 
 func TestCorruptLogIsRefused(t *testing.T) {
-	c := newCluster(t)
+	c := newCluster(t, 3)
 	for n := range 20 {
 		c.do(0, put("a", fmt.Sprint(n)))
 	}
@@ -230,5 +234,22 @@ func TestCorruptLogIsRefused(t *testing.T) {
 	code, log := c.exit(0)
 	if code != 3 || !strings.Contains(log, filepath.Base(name)) || !strings.Contains(log, "offset") {
 		t.Errorf("exit code %d, with %s flipped:\n%s", code, name, log)
+	}
+}
+
+func TestStorageFailureEndsTheNode(t *testing.T) {
+	c := newCluster(t, 1, fileLimit+"=16384")
+	c.do(0, put("a", "1"))
+	var err error
+	for range 5 {
+		if _, err = c.clients[0].Do(put("a", strings.Repeat("x", 5000)), 5*time.Second); err != nil {
+			break
+		}
+	}
+	if err == nil || definite(err) {
+		t.Errorf("the write that failed on disk: %v", err)
+	}
+	if code, log := c.exit(0); code != 3 || !strings.Contains(log, "file too large") {
+		t.Errorf("exit code %d:\n%s", code, log)
 	}
 }

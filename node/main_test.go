@@ -7,18 +7,29 @@ import (
 	"flag"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"partita/node/server"
 )
 
-// asNode in the environment makes the test's binary be the node.
-const asNode = "PARTITA_TEST_AS_NODE"
+// In the environment, asNode makes the test's binary be the node, and
+// fileLimit bounds its files, in bytes, as a full disk would.
+const (
+	asNode    = "PARTITA_TEST_AS_NODE"
+	fileLimit = "PARTITA_TEST_FILE_LIMIT"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asNode) != "" {
+		if bytes, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+				panic(err)
+			}
+		}
 		main()
 		return
 	}

@@ -53,11 +53,11 @@ func (m *metrics) handler() http.Handler {
 
 // observe counts one operation.
 func (m *metrics) observe(op api.Op, err *api.Error, took time.Duration) {
-	result := "ok"
+	outcome := "ok"
 	if err != nil {
-		result = string(err.Code)
+		outcome = string(err.Code)
 	}
-	m.operations.WithLabelValues(string(op), result).Inc()
+	m.operations.WithLabelValues(string(op), outcome).Inc()
 	m.latency.WithLabelValues(string(op)).Observe(took.Seconds())
 }
 

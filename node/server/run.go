@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	select {
 	case <-ctx.Done():
-		cfg.Logger.Info("stopping", "pending", len(n.owner.inbox))
+		cfg.Logger.Info("stopping")
 		n.stop(drainTime)
 		return n.storageError()
 	case <-n.raft.Failed():
