@@ -62,6 +62,15 @@ func scripts() map[string][]step {
 			cutStep(8),
 			appendStep(batch(hard(2, 0, 1), 10, 2, 1, 6)),
 		},
+		"cut segments that cannot come first": {
+			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
+			appendStep(batch(hard(1, 1, 1), 4, 1, 3, 600)),
+			appendStep(batch(hard(2, 1, 1), 3, 2, 3, 600)),
+			appendStep(batch(hard(3, 1, 1), 6, 3, 3, 600)),
+			saveStep(core.SnapshotMeta{Index: 5, Term: 2}, "five"),
+			cutStep(5),
+			appendStep(batch(hard(3, 1, 1), 9, 3, 3, 600)),
+		},
 		"reset": {
 			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
 			appendStep(batch(hard(1, 1, 1), 4, 1, 3, 600)),

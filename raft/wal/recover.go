@@ -48,6 +48,9 @@ type recovery struct {
 	entries []core.Entry        // of the log, from its base on
 	last    []byte              // content of the last good segment
 	mark    position            // highest in the records replayed
+
+	fresh  bool          // the first segment that counts starts the log anew
+	orphan *CorruptError // a batch that reaches back before the first segment
 }
 
 func recoverLog(fs FS, dir string, opts Options, lock io.Closer) (*Log, error) {
@@ -150,6 +153,10 @@ func (r *recovery) replay() error {
 }
 
 // take replays one good record.
+//
+// A crash inside a Cut can leave segments that cannot come first, because a
+// batch after them reaches back to entries that are gone. The Cut was to end
+// at a later segment; so what follows the batch waits for one that can.
 func (r *recovery) take(h header, body []byte, at position) error {
 	if h.mark.compare(r.mark) > 0 {
 		r.mark = h.mark
@@ -163,12 +170,19 @@ func (r *recovery) take(h header, body []byte, at position) error {
 		return corrupt
 	}
 	batch, err := decodeBatch(body)
-	if err == nil {
+	if err == nil && r.orphan == nil {
 		err = r.state.check(batch)
 	}
 	if err != nil {
 		corrupt.Reason = err.Error()
+		if !r.fresh && batch.From <= r.state.base.Index && len(batch.Entries) > 0 {
+			r.orphan = corrupt
+			return nil
+		}
 		return corrupt
+	}
+	if r.orphan != nil {
+		return nil
 	}
 	r.apply(batch)
 	if len(batch.Entries) > 0 {
@@ -190,20 +204,30 @@ func (r *recovery) takeStart(h header, body []byte, at position) error {
 		corrupt.Reason = err.Error()
 		return corrupt
 	case len(r.segments) == 0:
-		r.state.hard = s.hard
-		r.state.restart(s.base)
+		r.begin(h, s)
 	case h.mark != r.at:
 		// The segment before was durable up to the mark; it ends elsewhere.
 		corrupt.File, corrupt.Offset = r.path(r.at.segment), r.at.offset
 		corrupt.Reason = fmt.Sprintf("the segment ends here, %d durable bytes are said to follow in segment %d",
 			h.mark.offset, at.segment)
 		return corrupt
+	case h.kind == kindContinue && r.orphan != nil:
+		r.first += len(r.segments)
+		r.begin(h, s)
 	case h.kind != kindContinue || s.base != r.state.end() || s.hard != r.state.hard:
 		corrupt.Reason = "the segment does not go on where the one before ended"
 		return corrupt
 	}
 	r.segments = append(r.segments, segment{number: at.segment, base: s.base, low: s.base.Index})
 	return nil
+}
+
+// begin begins the log at a segment; those before it are void.
+func (r *recovery) begin(h header, s start) {
+	r.fresh, r.orphan = h.kind == kindRestart, nil
+	r.segments, r.entries = nil, nil
+	r.state.hard = s.hard
+	r.state.restart(s.base)
 }
 
 // bad judges a record that cannot be read. If any valid header after it says
@@ -267,6 +291,9 @@ func (r *recovery) truncate(size int64, reason error) error {
 // never have been synced, and after a failed sync the page cache may hold as
 // clean what the disk never got; so it is written once more.
 func (r *recovery) settle() error {
+	if r.orphan != nil {
+		return r.orphan
+	}
 	if len(r.segments) == 0 {
 		return nil
 	}

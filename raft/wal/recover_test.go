@@ -150,6 +150,11 @@ func TestDamageIsRefused(t *testing.T) {
 		{"snapshot missing below a cut log", cutBelow, removal(snapshotName(snapshot)), segmentName(2), 0, "no snapshot covers"},
 		{"only start flipped after a reset", reset, flipIn(segmentName(4), 60), segmentName(4), 0, "begun before"},
 		{"only start emptied beside a snapshot", []step{saveStep(core.SnapshotMeta{Index: 1, Term: 1}, "one")}, truncateTo(segmentName(1), 0), segmentName(1), 0, "begun before"},
+		{"first segment missing that a later batch reaches back to", []step{
+			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
+			appendStep(batch(hard(2, 1, 1), 2, 2, 3, 600)),
+			saveStep(core.SnapshotMeta{Index: 4, Term: 2}, "four"),
+		}, removal(segmentName(1)), segmentName(2), startRecordBytes, "cannot follow"},
 		{"snapshot of another name", cutBelow, func(t *testing.T, disk *memfs.Disk) {
 			fsys := disk.Mount()
 			other := snapshotName(core.SnapshotMeta{Index: 6, Term: 1})
