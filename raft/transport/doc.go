@@ -22,7 +22,8 @@
 // What happens to a peer that does not answer: data that it has not
 // acknowledged for Options.PeerSilence closes the connection
 // (TCP_USER_TIMEOUT). Until then messages wait in the peer's queue; then they
-// are thrown away, and so is what was queued before each new attempt to dial.
-// Attempts follow each other with a back-off of at most a second, so that a
-// cluster whose network heals is whole again about a second later.
+// are thrown away, and so is what was queued up to each attempt to dial that
+// fails. Attempts follow each other with a back-off of at most a second, and
+// at once when the peer itself connects, so that a cluster whose network heals
+// is whole again about a second later.
 package transport

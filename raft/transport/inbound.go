@@ -106,6 +106,7 @@ func (t *TCP) serve(ctx context.Context, conn net.Conn) error {
 	key := inboundKey{h.from, h.stream}
 	t.register(key, conn)
 	defer t.unregister(key, conn)
+	p.greet()
 	err = t.read(ctx, conn, r, p, h)
 	if isRefusal(err) {
 		return err
@@ -165,4 +166,16 @@ func (t *TCP) read(ctx context.Context, conn net.Conn, r io.Reader, p *peer, h h
 // isRefusal tells what the other side said wrong from what the network did.
 func isRefusal(err error) bool {
 	return errors.Is(err, errTooLong) || errors.Is(err, errChecksum) || errors.Is(err, ErrMalformed)
+}
+
+// pause waits, and says whether it could wait to the end.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -32,6 +32,9 @@ type peer struct {
 	queue chan core.Envelope
 	// snapshots holds one message; while it waits, a further one is dropped.
 	snapshots chan core.Envelope
+	// greeted has room for one: the peer has just connected to us, so it is
+	// there to be dialled.
+	greeted chan struct{}
 
 	connected               atomic.Bool
 	sent, sentBytes         atomic.Uint64
@@ -44,6 +47,7 @@ func newPeer(opts Options, id core.NodeID) *peer {
 		opts: opts, id: id, addr: opts.Peers[id],
 		queue:     make(chan core.Envelope, opts.QueueLimit),
 		snapshots: make(chan core.Envelope, 1),
+		greeted:   make(chan struct{}, 1),
 	}
 }
 
@@ -77,9 +81,7 @@ func (p *peer) runOrdinary(ctx context.Context) {
 	random := rand.New(rand.NewPCG(p.opts.Seed, uint64(p.opts.Self)<<32^uint64(p.id)))
 	backoff := backoffFirst
 	for ctx.Err() == nil {
-		if p.dials.Add(1) > 1 {
-			p.discard()
-		}
+		p.dials.Add(1)
 		conn, err := p.dial(ctx, ordinaryStream)
 		if err == nil {
 			backoff = backoffFirst
@@ -90,7 +92,8 @@ func (p *peer) runOrdinary(ctx context.Context) {
 			return
 		}
 		p.opts.Logger.Debug("peer not connected", "peer", p.id, "addr", p.addr, "error", err)
-		if !pause(ctx, backoff/2+time.Duration(random.Int64N(int64(backoff/2)))) {
+		p.discard()
+		if !p.rest(ctx, backoff/2+time.Duration(random.Int64N(int64(backoff/2)))) {
 			return
 		}
 		backoff = min(2*backoff, p.opts.BackoffMax)
@@ -98,7 +101,7 @@ func (p *peer) runOrdinary(ctx context.Context) {
 }
 
 // discard throws away what is queued: it was meant for a connection that is
-// no more.
+// no more, or never was.
 func (p *peer) discard() {
 	for {
 		select {
@@ -212,14 +215,25 @@ func (p *peer) encode(buffer *[]byte, e core.Envelope) uint64 {
 	return 1
 }
 
-// pause waits, and says whether it could wait to the end.
-func pause(ctx context.Context, d time.Duration) bool {
+// rest waits until it is time to dial again, which it is at once when the
+// peer shows up: its messages are about to be answered.
+func (p *peer) rest(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
+	case <-p.greeted:
+		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// greet says that the peer has connected to us.
+func (p *peer) greet() {
+	select {
+	case p.greeted <- struct{}{}:
+	default:
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"reflect"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -214,6 +215,24 @@ func TestRedialThrowsOldFramesAway(t *testing.T) {
 	if c := a.Counters().Peers[0]; c.Dropped < 64 {
 		t.Errorf("%d messages counted as dropped, want the queue's 64 at least", c.Dropped)
 	}
+}
+
+// TestPeerThatShowsUpIsDialledAtOnce: whoever connects to us need not wait
+// for our back-off.
+func TestPeerThatShowsUpIsDialledAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(Options{}, 2)
+		for _, greeted := range []bool{false, true} {
+			if greeted {
+				p.greet()
+				p.greet() // one answer is enough
+			}
+			began := time.Now()
+			if !p.rest(t.Context(), time.Hour) || (time.Since(began) == 0) != greeted {
+				t.Errorf("greeted %v: dialled after %v", greeted, time.Since(began))
+			}
+		}
+	})
 }
 
 func TestFullQueueDropsAndCounts(t *testing.T) {
