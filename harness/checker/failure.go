@@ -43,7 +43,7 @@ type Note struct {
 }
 
 // drawnLimit bounds what Visualize writes, in bytes.
-const drawnLimit = 640 << 10
+const drawnLimit = 400 << 10
 
 // explain minimises a failing key and finds words for it.
 func explain(ctx context.Context, key *keyHistory, budget int) *Failure {
@@ -61,7 +61,7 @@ func explain(ctx context.Context, key *keyHistory, budget int) *Failure {
 }
 
 // Visualize writes porcupine's interactive picture of the key, a whole HTML
-// page of at most some 640 KB: of all its operations if they fit, else of
+// page of at most some 400 KB: of all its operations if they fit, else of
 // those near the failing ones, else of the failing ones alone.
 func (f *Failure) Visualize(ctx context.Context, w io.Writer, notes []Note) error {
 	var page bytes.Buffer

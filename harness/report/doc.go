@@ -1,0 +1,10 @@
+// Package report writes one HTML file a run, whatever its verdict.
+//
+// The file is self-contained: it needs no network, and everything that a node
+// or a client said is escaped, since a node under test may say anything. The
+// verdict comes first, then how to run it again; a failure shows the offending
+// operations in words, drawn, and in porcupine's interactive picture, with the
+// nodes' log lines around them. Figures share one axis of time: rates,
+// latencies, and a timeline of roles and terms, with the faults as numbered
+// bands. A band's number is its row in the table of faults.
+package report
