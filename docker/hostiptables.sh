@@ -3,22 +3,24 @@
 # machine's own iptables with the libraries and modules that it loads.
 set -euo pipefail
 root=$1
-found=
+PATH=$PATH:/usr/sbin:/sbin
+
+# copy FILE...: the files, and the libraries that they are linked with, to the
+# same places under the root.
 copy() {
-  install -D "$1" "$root$1"
-  { ldd "$1" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | while read -r library; do install -D "$library" "$root$library"; done
+  for file in "$@"; do install -D "$file" "$root$file"; done
+  { ldd "$@" 2>/dev/null || true; } | { grep -o '[[:space:]]/[^ :]*' || true; } | sort -u |
+    while read -r library; do install -D "$library" "$root$library"; done
 }
+
+mkdir -p "$root"/usr/sbin "$root"/{tmp,proc,sys,dev,etc,run}
 for name in iptables iptables-restore iptables-save; do
-  path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$name") || { echo "this machine has no $name"; exit 1; }
+  path=$(command -v "$name") || { echo "this machine has no $name"; exit 1; }
   real=$(readlink -f "$path")
   copy "$real"
-  mkdir -p "$root/usr/sbin"
-  ln -sf "$real" "$root/usr/sbin/$name"
-  found=1
+  [ "$real" = "/usr/sbin/$name" ] || ln -sf "$real" "$root/usr/sbin/$name"
 done
+# Matches and targets are modules, opened by name.
 for dir in /usr/lib/*/xtables /usr/lib64/xtables /usr/lib/xtables; do
-  [ -d "$dir" ] || continue
-  for module in "$dir"/*.so; do copy "$module"; done
+  if [ -d "$dir" ]; then copy "$dir"/*.so; fi
 done
-mkdir -p "$root"/{tmp,proc,sys,dev,etc,run}
-[ -n "$found" ]
