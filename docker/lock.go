@@ -18,18 +18,23 @@ var ErrLocked = errors.New("locked by a live run")
 // however it ends.
 type FolderLock struct{ file *os.File }
 
-// Lock takes the lock of a run's folder, or fails with ErrLocked at once.
+// Lock takes the lock of a run's folder, or fails with ErrLocked at once. A
+// run takes it before it makes anything, and keeps it until all is removed.
 func Lock(folder string) (*FolderLock, error) {
-	file, err := os.OpenFile(filepath.Join(folder, LockName), os.O_CREATE|os.O_RDWR, 0o644)
+	return lockFile(filepath.Join(folder, LockName))
+}
+
+func lockFile(path string) (*FolderLock, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("docker: lock %s: %w", folder, err)
+		return nil, fmt.Errorf("docker: lock: %w", err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		file.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = ErrLocked
 		}
-		return nil, fmt.Errorf("docker: lock %s: %w", folder, err)
+		return nil, fmt.Errorf("docker: lock %s: %w", path, err)
 	}
 	return &FolderLock{file}, nil
 }

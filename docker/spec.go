@@ -1,13 +1,10 @@
 package docker
 
 import (
-	"archive/tar"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"partita/nemesis/wire"
@@ -27,6 +24,9 @@ const (
 	probePort  = 7100
 	agentPort  = 9000
 	DataDir    = "/data"
+	agentPath  = "/partita/agent"
+	nodePath   = "/partita/node"
+	configPath = "/etc/partita/agent.json"
 	logPath    = "/partita/log/node.jsonl"
 	nodeUID    = 1000
 	probeEvery = 50 * time.Millisecond
@@ -52,11 +52,13 @@ type Spec struct {
 	Capabilities []string
 }
 
-// Validate says what is missing.
+// Validate says what is missing or impossible.
 func (s Spec) Validate() error {
 	switch {
-	case s.RunID == "" || s.Token == "" || s.Image == "":
-		return errors.New("docker: run id, token and image must not be empty")
+	case !validRunID(s.RunID):
+		return fmt.Errorf("docker: run id %q: letters, digits, '.', '_' and '-' are allowed, a letter or digit first", s.RunID)
+	case s.Token == "" || s.Image == "":
+		return errors.New("docker: token and image must not be empty")
 	case !filepath.IsAbs(s.Folder):
 		return fmt.Errorf("docker: the run's folder %q must be absolute", s.Folder)
 	case s.Nodes < 1 || s.Nodes > 9:
@@ -65,6 +67,12 @@ func (s Spec) Validate() error {
 		return errors.New("docker: no command")
 	}
 	return nil
+}
+
+// validRunID says whether the engine takes an id in names.
+func validRunID(id string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return id != "" && len(id) <= 64 && strings.ContainsAny(id[:1], letters) && strings.Trim(id, letters+"_.-") == ""
 }
 
 // NodeName is the name of the i-th node, counted from 1.
@@ -102,63 +110,10 @@ func (s Spec) agentConfig(node string, hosts map[string]string) wire.Config {
 	}
 	return wire.Config{
 		RunID: s.RunID, Node: node, Peers: hosts, Token: s.Token,
-		Command: append([]string{"/partita/node"}, s.Command(node, peers)...),
+		Command: append([]string{nodePath}, s.Command(node, peers)...),
 		UID:     nodeUID, Data: DataDir, Log: logPath,
 		AgentPort: agentPort, PeerPort: PeerPort, ProbePort: probePort,
 		ProbeEvery: int(probeEvery / time.Millisecond),
 		Clocks:     s.Clocks,
 	}
-}
-
-// payload is what is copied into every container of a run: the binaries, read
-// once.
-type payload struct{ agent, node []byte }
-
-func (s Spec) payload() (payload, error) {
-	agent, err := os.ReadFile(s.AgentBinary)
-	if err != nil {
-		return payload{}, fmt.Errorf("docker: agent binary: %w", err)
-	}
-	node, err := os.ReadFile(s.NodeBinary)
-	if err != nil {
-		return payload{}, fmt.Errorf("docker: node binary: %w", err)
-	}
-	return payload{agent, node}, nil
-}
-
-// archive packs binaries and configuration for the root of a container.
-func (p payload) archive(config wire.Config) ([]byte, error) {
-	text, err := json.MarshalIndent(config, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("docker: agent configuration: %w", err)
-	}
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, f := range []struct {
-		name string
-		mode int64
-		data []byte
-	}{
-		{"partita/", 0o755, nil},
-		{"partita/agent", 0o755, p.agent},
-		{"partita/node", 0o755, p.node},
-		{"partita/log/", 0o755, nil},
-		{"etc/partita/", 0o700, nil},
-		{"etc/partita/agent.json", 0o600, text}, // the token is in it
-	} {
-		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), Typeflag: tar.TypeReg}
-		if f.data == nil {
-			h.Typeflag = tar.TypeDir
-		}
-		if err := w.WriteHeader(h); err != nil {
-			return nil, fmt.Errorf("docker: pack %s: %w", f.name, err)
-		}
-		if _, err := w.Write(f.data); err != nil {
-			return nil, fmt.Errorf("docker: pack %s: %w", f.name, err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("docker: pack: %w", err)
-	}
-	return out.Bytes(), nil
 }

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sort"
+	"slices"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -17,135 +18,184 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Sweep removes what dead runs left behind and names those runs. A live run
-// holds the lock of its folder and is left alone.
+// removeAgain is the pause before what could not be removed is tried again: the
+// engine refuses what another request is removing, and a network that it has
+// not finished detaching.
+const (
+	removeAgain    = 100 * time.Millisecond
+	removeAttempts = 20
+)
+
+// Sweep removes what dead runs left behind and names those runs, in order. A
+// live run, the caller's own too, holds the lock of its folder and is left
+// alone. A run that cannot be judged or removed is in the error; the others
+// are swept nevertheless.
 func Sweep(ctx context.Context) ([]string, error) {
-	api, err := Connect()
+	engine, err := connect()
 	if err != nil {
 		return nil, err
 	}
-	defer api.Close()
-	folders, err := runs(ctx, api)
+	defer engine.Close()
+	return sweep(ctx, engine, filters.NewArgs(filters.Arg("label", labelRun)))
+}
+
+// sweep is Sweep among the runs that a filter lets through.
+func sweep(ctx context.Context, engine *client.Client, by filters.Args) ([]string, error) {
+	left, err := list(ctx, engine, by)
 	if err != nil {
 		return nil, err
 	}
 	var swept []string
-	for _, id := range sortedKeys(folders) {
-		lock, dead, err := dead(folders[id])
+	var failures []error
+	for _, run := range left.runs() {
+		gone, err := sweepRun(ctx, engine, run)
 		if err != nil {
-			return swept, err
+			failures = append(failures, fmt.Errorf("docker: sweep run %s: %w", run.id, err))
 		}
-		if !dead {
-			continue
+		if gone {
+			swept = append(swept, run.id)
 		}
-		_, err = remove(ctx, api, labelRun+"="+id)
-		if lock != nil {
-			err = errors.Join(err, lock.Unlock())
-		}
-		if err != nil {
-			return swept, fmt.Errorf("docker: sweep run %s: %w", id, err)
-		}
-		swept = append(swept, id)
 	}
-	return swept, nil
+	return swept, errors.Join(failures...)
 }
 
-// dead says whether no run lives in a folder, and holds its lock while what it
-// left is removed. A folder that has vanished has no run.
+// sweepRun removes what one run left if it is dead, and says whether it did.
+// The lock is held meanwhile, so that no run begins in that folder and no other
+// sweep comes in between.
+func sweepRun(ctx context.Context, engine *client.Client, run owner) (bool, error) {
+	lock, isDead, err := dead(run.folder)
+	if err != nil || !isDead {
+		return false, err
+	}
+	err = remove(ctx, engine, run.id, run.folder)
+	if lock != nil {
+		err = errors.Join(err, lock.Unlock())
+	}
+	return err == nil, err
+}
+
+// dead says whether no run lives in a folder and, if so, takes its lock. A
+// folder that has vanished, also between two looks at it, has no run and no
+// lock.
 func dead(folder string) (*FolderLock, bool, error) {
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		return nil, true, nil
 	}
 	lock, err := Lock(folder)
-	if errors.Is(err, ErrLocked) {
+	switch {
+	case errors.Is(err, ErrLocked):
 		return nil, false, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, true, nil
+	case err != nil:
+		return nil, false, err
 	}
-	return lock, err == nil, err
+	return lock, true, nil
 }
 
-// runs finds the runs of which anything is left, with their folders.
-func runs(ctx context.Context, api *client.Client) (map[string]string, error) {
-	found := map[string]string{}
-	note := func(labels map[string]string) { found[labels[labelRun]] = labels[labelFolder] }
-	by := filters.NewArgs(filters.Arg("label", labelRun))
-	containers, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: by})
-	if err != nil {
-		return nil, fmt.Errorf("docker: list containers: %w", err)
-	}
-	for _, c := range containers {
-		note(c.Labels)
-	}
-	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: by})
-	if err != nil {
-		return nil, fmt.Errorf("docker: list networks: %w", err)
-	}
-	for _, n := range networks {
-		note(n.Labels)
-	}
-	volumes, err := api.VolumeList(ctx, volume.ListOptions{Filters: by})
-	if err != nil {
-		return nil, fmt.Errorf("docker: list volumes: %w", err)
-	}
-	for _, v := range volumes.Volumes {
-		note(v.Labels)
-	}
-	return found, nil
+// owner is the run that something belongs to, by its labels.
+type owner struct{ id, folder string }
+
+func ownerOf(labels map[string]string) owner { return owner{labels[labelRun], labels[labelFolder]} }
+
+// leftovers is what the engine has of one or more runs.
+type leftovers struct {
+	containers []container.Summary
+	networks   []network.Summary
+	volumes    []*volume.Volume
 }
 
-// remove removes everything with a label: containers at once, then volumes and
-// networks, which nothing uses any more. What is gone already is no error.
-func remove(ctx context.Context, api *client.Client, label string) (int, error) {
-	by := filters.NewArgs(filters.Arg("label", label))
-	count := 0
-	containers, err := api.ContainerList(ctx, container.ListOptions{All: true, Filters: by})
-	if err != nil {
-		return 0, fmt.Errorf("docker: list containers: %w", err)
+func (l leftovers) empty() bool {
+	return len(l.containers)+len(l.networks)+len(l.volumes) == 0
+}
+
+// runs lists whose they are, each once, in order.
+func (l leftovers) runs() []owner {
+	var found []owner
+	for _, c := range l.containers {
+		found = append(found, ownerOf(c.Labels))
 	}
+	for _, n := range l.networks {
+		found = append(found, ownerOf(n.Labels))
+	}
+	for _, v := range l.volumes {
+		found = append(found, ownerOf(v.Labels))
+	}
+	slices.SortFunc(found, func(a, b owner) int {
+		return slices.Compare([]string{a.id, a.folder}, []string{b.id, b.folder})
+	})
+	return slices.Compact(found)
+}
+
+func list(ctx context.Context, engine *client.Client, by filters.Args) (leftovers, error) {
+	var l leftovers
+	var err error
+	if l.containers, err = engine.ContainerList(ctx, container.ListOptions{All: true, Filters: by}); err != nil {
+		return l, fmt.Errorf("docker: list containers: %w", err)
+	}
+	if l.networks, err = engine.NetworkList(ctx, network.ListOptions{Filters: by}); err != nil {
+		return l, fmt.Errorf("docker: list networks: %w", err)
+	}
+	volumes, err := engine.VolumeList(ctx, volume.ListOptions{Filters: by})
+	if err != nil {
+		return l, fmt.Errorf("docker: list volumes: %w", err)
+	}
+	l.volumes = volumes.Volumes
+	return l, nil
+}
+
+// remove removes everything of a run and returns when the engine has nothing
+// of it any more.
+func remove(ctx context.Context, engine *client.Client, run, folder string) error {
+	by := filters.NewArgs(filters.Arg("label", labelRun+"="+run), filters.Arg("label", labelFolder+"="+folder))
+	var last error
+	for range removeAttempts {
+		left, err := list(ctx, engine, by)
+		if err != nil {
+			return err
+		}
+		if left.empty() {
+			return nil
+		}
+		if last = removeOnce(ctx, engine, left); last == nil {
+			continue // to see that nothing is left
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(last, ctx.Err())
+		case <-time.After(removeAgain):
+		}
+	}
+	if last == nil {
+		last = errors.New("the engine still lists some of it")
+	}
+	return fmt.Errorf("docker: remove what run %s made: %w", run, last)
+}
+
+// removeOnce removes all containers at once, then what nothing uses any more.
+func removeOnce(ctx context.Context, engine *client.Client, left leftovers) error {
 	var group errgroup.Group
-	for _, c := range containers {
+	for _, c := range left.containers {
 		group.Go(func() error {
-			return gone(api.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+			return gone(engine.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}))
 		})
 	}
-	count += len(containers)
 	if err := group.Wait(); err != nil {
-		return count, fmt.Errorf("docker: remove containers: %w", err)
+		return fmt.Errorf("container: %w", err)
 	}
-	volumes, err := api.VolumeList(ctx, volume.ListOptions{Filters: by})
-	if err != nil {
-		return count, fmt.Errorf("docker: list volumes: %w", err)
+	for _, v := range left.volumes {
+		group.Go(func() error { return gone(engine.VolumeRemove(ctx, v.Name, true)) })
 	}
-	for _, v := range volumes.Volumes {
-		count++
-		if err := gone(api.VolumeRemove(ctx, v.Name, true)); err != nil {
-			return count, fmt.Errorf("docker: remove volume %s: %w", v.Name, err)
-		}
+	for _, n := range left.networks {
+		group.Go(func() error { return gone(engine.NetworkRemove(ctx, n.ID)) })
 	}
-	networks, err := api.NetworkList(ctx, network.ListOptions{Filters: by})
-	if err != nil {
-		return count, fmt.Errorf("docker: list networks: %w", err)
-	}
-	for _, n := range networks {
-		count++
-		if err := gone(api.NetworkRemove(ctx, n.ID)); err != nil {
-			return count, fmt.Errorf("docker: remove network %s: %w", n.Name, err)
-		}
-	}
-	return count, nil
+	return group.Wait()
 }
 
+// gone takes away the error that says that a thing does not exist.
 func gone(err error) error {
 	if errdefs.IsNotFound(err) {
 		return nil
 	}
 	return err
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
