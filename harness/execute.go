@@ -313,7 +313,7 @@ func (x *execution) test(ctx context.Context) error {
 }
 
 // judgeMeanwhile ends the run as soon as what was recorded so far cannot be
-// explained.
+// explained, or a node has ended on its own.
 func (x *execution) judgeMeanwhile(ctx context.Context, model checker.Model, stop func()) {
 	prefix := checker.NewPrefix(model, checker.Options{Budget: x.scenario.Checks.Linearizable.Budget, Timeout: judgeEvery, Parallel: 1})
 	for {
@@ -335,7 +335,30 @@ func (x *execution) judgeMeanwhile(ctx context.Context, model checker.Model, sto
 			stop()
 			return
 		}
+		if name := x.crashed(ctx); name != "" {
+			x.log.Info("a node ended on its own: the run ends here", "node", name)
+			stop()
+			return
+		}
 	}
+}
+
+// crashed names a node that ended on its own, or gives an empty string.
+func (x *execution) crashed(ctx context.Context) string {
+	states := make([]wire.State, x.scenario.Nodes)
+	var all []cluster.Command
+	for i, name := range x.scenario.NodeNames() {
+		all = append(all, cluster.Command{Node: name, Path: wire.PathState, Into: &states[i]})
+	}
+	cluster.NewMachines(ctx, x.cluster, x.start).Agents(all, agentTimeout)
+	for _, s := range states {
+		for _, e := range s.Exits {
+			if !e.Asked {
+				return s.Node
+			}
+		}
+	}
+	return ""
 }
 
 // collect heals what may be left and takes the nodes' logs and their agents'
@@ -390,7 +413,7 @@ func (x *execution) conclude(ctx context.Context, runErr error) error {
 		j.results.Durations.Teardown = time.Since(began).Seconds()
 	}
 	j.results.Finished = time.Now().UTC()
-	runErr = errors.Join(runErr, x.run.WriteResults(j.results), writeReport(x.run, j))
+	runErr = errors.Join(runErr, x.run.WriteResults(j.results), writeReport(ctx, x.run, j))
 	tell(x.out, x.run, j.results)
 	if runErr != nil && j.results.Verdict != checker.Invalid {
 		return broke(runErr)

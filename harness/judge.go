@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"partita/harness/checker"
 	"partita/harness/cluster"
 	"partita/harness/history"
+	"partita/harness/report"
 	"partita/harness/scenario"
 	"partita/harness/store"
 	"partita/nemesis/wire"
@@ -154,4 +156,20 @@ func counted(c store.FaultCount, evident bool) store.FaultCount {
 		c.Evident++
 	}
 	return c
+}
+
+// writeReport writes the run's report.html, for every verdict.
+func writeReport(ctx context.Context, run *store.Run, j judgement) error {
+	var out bytes.Buffer
+	in := report.Input{
+		Results: j.results, Folder: run.Dir, Events: j.events, Operations: j.ops, Faults: j.faults,
+		States: j.states, Logs: j.logs, Failures: j.failures, Torn: j.torn,
+	}
+	if j.scenario != nil {
+		in.Nodes = j.scenario.NodeNames()
+	}
+	if err := report.Write(ctx, &out, in); err != nil {
+		return err
+	}
+	return run.WriteFile(store.ReportFile, out.Bytes())
 }

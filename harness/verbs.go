@@ -36,7 +36,7 @@ func checkCommand(stdout io.Writer) *cobra.Command {
 			if err := run.WriteResults(j.results); err != nil {
 				return broke(err)
 			}
-			if err := writeReport(run, j); err != nil {
+			if err := writeReport(cmd.Context(), run, j); err != nil {
 				return broke(err)
 			}
 			tell(stdout, run, j.results)
@@ -63,7 +63,7 @@ func reportCommand(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return broke(err)
 			}
-			if err := writeReport(run, j); err != nil {
+			if err := writeReport(cmd.Context(), run, j); err != nil {
 				return broke(err)
 			}
 			fmt.Fprintln(stdout, run.Path(store.ReportFile))

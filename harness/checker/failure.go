@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -110,16 +111,19 @@ func (f *Failure) draw(ctx context.Context, w io.Writer, spans []*span, notes []
 	spans = capOpen(spans)
 	m := newMeter(ctx, minimiseBudget, len(spans))
 	_, info := porcupine.CheckOperationsVerbose(metered(f.model, m), porcupineOperations(spans), 0)
-	lastLane := int64(0)
+	first, last := int64(math.MaxInt64), int64(0)
 	for _, s := range spans {
-		lastLane = max(lastLane, s.ret)
+		first, last = min(first, s.call), max(last, s.ret)
 	}
 	var annotations []porcupine.Annotation
 	for _, note := range notes {
+		if int64(note.To) < first || int64(note.From) > last {
+			continue // it would only stretch the picture
+		}
 		annotations = append(annotations, porcupine.Annotation{
 			Tag:             plainText(note.Lane),
-			Start:           int64(note.From),
-			End:             min(int64(note.To), max(lastLane, int64(note.From))),
+			Start:           max(int64(note.From), first),
+			End:             min(int64(note.To), last),
 			Description:     plainText(note.Text),
 			Details:         plainText(note.Details),
 			TextColor:       "#5a1500",

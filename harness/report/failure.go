@@ -66,15 +66,41 @@ func newFailure(ctx context.Context, in Input, f *checker.Failure) (failure, err
 	if err := f.Visualize(ctx, &drawn, notesOf(in)); err != nil {
 		return failure{}, err
 	}
-	shown.Interactive = srcdoc(drawn.String())
+	// The call is the page's last words, after the data.
+	before, after, found := cutLast(drawn.String(), "render(data)")
+	if !found {
+		return failure{}, fmt.Errorf("the picture of key %s has no drawing to put off", f.Key)
+	}
+	shown.Interactive = srcdoc(before + framed + after)
 	shown.Lines, shown.LinesMore = linesNear(in, f)
 	return shown, nil
 }
+
+// framed draws once the frame is on the screen: before, a browser measures
+// texts as nothing and the boxes come out too narrow. It then shows the first
+// point at which no order goes on.
+const framed = `requestAnimationFrame(() => {
+  render(data)
+  const wrong = document.querySelector('.linearization-invalid')
+  if (wrong) {
+    const box = wrong.getBoundingClientRect()
+    window.scrollTo(box.left - window.innerWidth / 2, box.top - window.innerHeight / 2)
+  }
+})`
 
 // srcdoc is a whole page as an attribute in single quotes: its many double
 // quotes stay one byte each. The frame that shows it is sandboxed.
 func srcdoc(page string) template.HTMLAttr {
 	return template.HTMLAttr("srcdoc='" + strings.NewReplacer("&", "&amp;", "'", "&#39;").Replace(page) + "'")
+}
+
+// cutLast cuts a text around the last place of another.
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }
 
 func notesOf(in Input) []checker.Note {

@@ -46,6 +46,7 @@ type band struct {
 	Pattern  int
 	Title    string
 	Label    string
+	LabelY   float64 // lower where another label is in the way
 }
 
 // plot is a set of lines over time.
@@ -175,6 +176,9 @@ func roundStep(least float64) float64 {
 	return 10 * power
 }
 
+// letter is about the width of a letter of a band's label.
+const letter = 6.2
+
 // patterns is how many shadings tell kinds of faults apart.
 const patterns = 4
 
@@ -189,9 +193,14 @@ func bandsOf(faults []cluster.Fault, s scale) []band {
 		b.Width = math.Max(2, s.x(f.Healed)-b.X)
 		b.Title = fmt.Sprintf("fault %d: %s, %s to %s", i+1, faultName(f), instant(f.At), instant(f.Healed))
 		b.Label = fmt.Sprintf("%d", i+1)
-		// Some seven units a letter.
-		if long := b.Label + " " + shapeOf(f); float64(len(long))*6.2 < b.Width {
+		if long := b.Label + " " + shapeOf(f); letter*float64(len(long)) < b.Width {
 			b.Label = long
+		}
+		b.LabelY = 12
+		for _, other := range bands {
+			if b.X < other.X+letter*float64(len(other.Label))+6 && other.X < b.X+letter*float64(len(b.Label))+6 && other.LabelY == b.LabelY {
+				b.LabelY += 20
+			}
 		}
 		bands = append(bands, b)
 	}

@@ -21,6 +21,7 @@ type page struct {
 	Style    template.CSS
 	Script   template.JS
 	Results  store.Results
+	Class    string // one of the three verdicts
 	Mark     string // the verdict's shape
 	Headline string
 	Started  string
@@ -70,6 +71,7 @@ func newPage(ctx context.Context, in Input) (page, error) {
 		Style:    template.CSS(styleSource),
 		Script:   template.JS(scriptSource),
 		Results:  r,
+		Class:    classOf(r.Verdict),
 		Mark:     markOf(r.Verdict),
 		Headline: headline(r.Verdict),
 		Folder:   in.Folder,
@@ -99,6 +101,14 @@ func newPage(ctx context.Context, in Input) (page, error) {
 	}
 	p.More = max(0, len(r.Checks["linearizable"].Failing)-len(p.Failures))
 	return p, nil
+}
+
+// classOf is the verdict, or unknown for anything that is none.
+func classOf(v checker.Verdict) string {
+	if v == checker.Valid || v == checker.Invalid {
+		return string(v)
+	}
+	return string(checker.Unknown)
 }
 
 // markOf is the verdict's shape, so that it does not rest on colour.

@@ -61,7 +61,7 @@ func pictureOf(in Input, f *checker.Failure) picture {
 		p.Lanes = append(p.Lanes, pictureLane{lanes[process], fmt.Sprintf("p%d · %s", process, op.Invoke.Node)})
 	}
 	p.Bottom = pictureTop + float64(len(lanes))*pictureStep
-	p.Height = p.Bottom + 58
+	p.Height = p.Bottom + 34
 	last := lastCompleted(f.Operations)
 	for i, op := range f.Operations {
 		p.Bars = append(p.Bars, axis.bar(op, lanes[op.Invoke.Process], f.Described[i], i == last))
@@ -74,7 +74,7 @@ func pictureOf(in Input, f *checker.Failure) picture {
 		b := band{Number: i + 1, X: axis.at(fault.At), Title: fmt.Sprintf("fault %d: %s, %s to %s", i+1, faultName(fault), instant(fault.At), instant(fault.Healed))}
 		b.Width = math.Max(2, math.Round((axis.at(fault.Healed)-b.X)*10)/10)
 		b.Label = fmt.Sprintf("%d", i+1)
-		if long := b.Label + " " + faultName(fault); float64(len(long))*6.4 < b.Width {
+		if long := b.Label + " " + faultName(fault); letter*float64(len(long)) < b.Width {
 			b.Label = long
 		}
 		p.Bands = append(p.Bands, b)
