@@ -173,11 +173,30 @@ func crashOnce(t *testing.T, script []step, seed uint64, number int, loss memfs.
 	}
 	m, err := match(l, data, candidates)
 	if err == nil {
+		err = swept(l)
+	}
+	if err == nil {
 		err = goesOn(disk, l, m)
 	}
 	if err != nil {
 		t.Fatalf("seed %d call %d loss %d: %v", seed, number, loss, err)
 	}
+}
+
+// swept checks that no file is left that the log does not know.
+func swept(l *Log) error {
+	names, err := l.fs.List(l.dir)
+	if err != nil {
+		return err
+	}
+	want := len(l.segments)
+	if l.newest().Index > 0 {
+		want++
+	}
+	if len(names) != want {
+		return fmt.Errorf("files %v, want %d", names, want)
+	}
+	return nil
 }
 
 // TestCrashInRecovery crashes a script, and then each call of its recovery;

@@ -49,7 +49,6 @@ type recovery struct {
 	last    []byte              // content of the last good segment
 	mark    position            // highest in the records replayed
 
-	fresh  bool          // the first segment that counts starts the log anew
 	orphan *CorruptError // a batch that reaches back before the first segment
 }
 
@@ -69,7 +68,8 @@ func recoverLog(fs FS, dir string, opts Options, lock io.Closer) (*Log, error) {
 }
 
 // list reads the directory: what segments there are, which snapshots can be
-// read. Temporary files are of saves that never ended, and go.
+// read. Both have names of fixed width and so come in order. Temporary files are
+// of saves that never ended, and go.
 func (r *recovery) list() error {
 	names, err := r.fs.List(r.dir)
 	if err != nil {
@@ -97,8 +97,6 @@ func (r *recovery) list() error {
 			}
 		}
 	}
-	slices.Sort(r.numbers)
-	slices.SortFunc(r.snapshots, compareMeta)
 	return nil
 }
 
@@ -175,7 +173,7 @@ func (r *recovery) take(h header, body []byte, at position) error {
 	}
 	if err != nil {
 		corrupt.Reason = err.Error()
-		if !r.fresh && batch.From <= r.state.base.Index && len(batch.Entries) > 0 {
+		if batch.From <= r.state.base.Index && len(batch.Entries) > 0 {
 			r.orphan = corrupt
 			return nil
 		}
@@ -204,7 +202,7 @@ func (r *recovery) takeStart(h header, body []byte, at position) error {
 		corrupt.Reason = err.Error()
 		return corrupt
 	case len(r.segments) == 0:
-		r.begin(h, s)
+		r.begin(s)
 	case h.mark != r.at:
 		// The segment before was durable up to the mark; it ends elsewhere.
 		corrupt.File, corrupt.Offset = r.path(r.at.segment), r.at.offset
@@ -213,7 +211,7 @@ func (r *recovery) takeStart(h header, body []byte, at position) error {
 		return corrupt
 	case h.kind == kindContinue && r.orphan != nil:
 		r.first += len(r.segments)
-		r.begin(h, s)
+		r.begin(s)
 	case h.kind != kindContinue || s.base != r.state.end() || s.hard != r.state.hard:
 		corrupt.Reason = "the segment does not go on where the one before ended"
 		return corrupt
@@ -223,68 +221,10 @@ func (r *recovery) takeStart(h header, body []byte, at position) error {
 }
 
 // begin begins the log at a segment; those before it are void.
-func (r *recovery) begin(h header, s start) {
-	r.fresh, r.orphan = h.kind == kindRestart, nil
-	r.segments, r.entries = nil, nil
+func (r *recovery) begin(s start) {
+	r.orphan, r.segments, r.entries = nil, nil, nil
 	r.state.hard = s.hard
 	r.state.restart(s.base)
-}
-
-// bad judges a record that cannot be read. If any valid header after it says
-// that the log was durable beyond its beginning it is corrupt. Otherwise
-// nobody was promised it, nor what follows: it is cut.
-func (r *recovery) bad(i int, content []byte, at position, reason error) error {
-	highest := highestMark(content, at)
-	for _, number := range r.numbers[i+1:] {
-		later, err := readAll(r.fs, r.path(number))
-		if err != nil {
-			return err
-		}
-		if mark := highestMark(later, position{segment: number}); mark.compare(highest) > 0 {
-			highest = mark
-		}
-	}
-	if highest.compare(at) > 0 {
-		return &CorruptError{File: r.path(at.segment), Offset: at.offset, Reason: fmt.Sprintf(
-			"%v, below the mark at %d of segment %d, up to which the log was durable",
-			reason, highest.offset, highest.segment)}
-	}
-	if at.offset == 0 && i == r.first && (len(r.snapshots)+len(r.broken) > 1 || at.segment != 1) {
-		return &CorruptError{File: r.path(at.segment), Reason: reason.Error() + ", in a log that was begun before"}
-	}
-	for _, number := range slices.Backward(r.numbers[i+1:]) {
-		if err := r.dropTorn(number, reason); err != nil {
-			return err
-		}
-	}
-	if at.offset == 0 {
-		return r.dropTorn(at.segment, reason)
-	}
-	r.at, r.last = at, content[:at.offset]
-	return r.truncate(int64(len(content)), reason)
-}
-
-// dropTorn removes a segment whose first record is torn.
-func (r *recovery) dropTorn(number uint64, reason error) error {
-	r.repaired(Repair{File: r.path(number), Reason: reason.Error()})
-	return r.remove(segmentName(number))
-}
-
-// truncate cuts the last segment, which is size bytes long, at its end.
-func (r *recovery) truncate(size int64, reason error) error {
-	name := r.path(r.at.segment)
-	r.repaired(Repair{File: name, Offset: r.at.offset, Bytes: size - r.at.offset, Reason: reason.Error()})
-	file, err := r.fs.Open(name)
-	if err != nil {
-		return fmt.Errorf("wal: cut %s: %w", name, err)
-	}
-	if err = file.Truncate(r.at.offset); err == nil {
-		err = file.Sync()
-	}
-	if err := errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("wal: cut %s at %d: %w", name, r.at.offset, err)
-	}
-	return nil
 }
 
 // settle makes durable what was read. What is above the highest mark may
@@ -389,9 +329,3 @@ func (r *recovery) sweep() error {
 }
 
 func (r *recovery) path(number uint64) string { return filepath.Join(r.dir, segmentName(number)) }
-
-func (r *recovery) repaired(repair Repair) {
-	if r.opts.OnRepair != nil {
-		r.opts.OnRepair(repair)
-	}
-}
