@@ -99,6 +99,9 @@ func (c *Cluster) bringUp(ctx context.Context, i int, name string) error {
 	if err != nil {
 		return fmt.Errorf("inspect container: %w", err)
 	}
+	if !about.State.Running {
+		return c.ended(ctx, name, about.State.ExitCode)
+	}
 	node := cluster.Node{Name: name}
 	for _, p := range []struct {
 		number int
@@ -106,7 +109,7 @@ func (c *Cluster) bringUp(ctx context.Context, i int, name string) error {
 	}{{ClientPort, &node.Client}, {agentPort, &node.Agent}} {
 		bound := about.NetworkSettings.Ports[port(p.number)]
 		if len(bound) == 0 {
-			return fmt.Errorf("port %d was not published; the container's state is %q, its output:\n%s", p.number, about.State.Status, c.tail(ctx, name))
+			return fmt.Errorf("the engine did not publish port %d (harness doctor tries that)", p.number)
 		}
 		*p.to = published(bound[0].HostPort)
 	}
@@ -130,12 +133,17 @@ func (c *Cluster) awaitAgent(ctx context.Context, node cluster.Node) error {
 		}
 		select {
 		case end := <-ended:
-			return fmt.Errorf("its agent ended with status %d; its output:\n%s", end.StatusCode, c.tail(ctx, node.Name))
+			return c.ended(ctx, node.Name, int(end.StatusCode))
 		case <-ctx.Done():
 			return fmt.Errorf("its agent did not answer: %w; its output:\n%s", err, c.tail(ctx, node.Name))
 		case <-poll.C:
 		}
 	}
+}
+
+// ended is the error that says why there is no agent any more.
+func (c *Cluster) ended(ctx context.Context, name string, status int) error {
+	return fmt.Errorf("its agent ended with status %d; its output:\n%s", status, c.tail(ctx, name))
 }
 
 // tail gives the end of what the agent itself wrote, for error messages.
