@@ -3,17 +3,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -58,7 +57,7 @@ func loopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	ifr, err := unix.NewIfreq("lo")
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +65,53 @@ func loopback(t *testing.T) {
 	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// whole is an agent that runs as main runs it.
+type whole struct {
+	*testing.T
+	ctx    context.Context
+	config wire.Config
+}
+
+// ask sends a request, over and over until the agent listens.
+func (a whole) ask(method, path, body string) []byte {
+	a.Helper()
+	for {
+		r, err := http.NewRequestWithContext(a.ctx, method, fmt.Sprintf("http://127.0.0.1:%d%s", a.config.AgentPort, path), strings.NewReader(body))
+		if err != nil {
+			a.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+a.config.Token)
+		answer, err := http.DefaultClient.Do(r)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			continue // not yet; the context ends this
+		}
+		if err != nil {
+			a.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			a.Fatalf("%s: %s, %v: %s", path, answer.Status, err, text)
+		}
+		return text
+	}
+}
+
+func (a whole) state() (s wire.State) {
+	a.Helper()
+	if err := json.Unmarshal(a.ask("GET", wire.PathState, ""), &s); err != nil {
+		a.Fatal(err)
+	}
+	return s
+}
+
+// boots waits until the node has so often said who it is.
+func (a whole) boots(times int) {
+	a.Helper()
+	for strings.Count(string(a.ask("GET", wire.PathLog, "")), fmt.Sprintf(`"line":"%d"`, a.config.UID)) < times {
 	}
 }
 
@@ -87,62 +133,28 @@ func TestWholeAgent(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var complaints bytes.Buffer
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		if err := run(ctx, []string{"--config", path}, &complaints); err != nil {
-			t.Errorf("the agent ended: %v", err)
-		}
-	})
-	ask := func(method, path, body string, into any) {
-		t.Helper()
-		for ctx.Err() == nil {
-			r, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("http://127.0.0.1:%d%s", config.AgentPort, path), strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Authorization", "Bearer secret")
-			answer, err := http.DefaultClient.Do(r)
-			if errors.Is(err, syscall.ECONNREFUSED) {
-				continue // not yet
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer answer.Body.Close()
-			if err := json.NewDecoder(answer.Body).Decode(into); err != nil || answer.StatusCode != http.StatusOK {
-				t.Errorf("%s: %s, %v, %+v", path, answer.Status, err, into)
-			}
-			return
-		}
-		t.Fatalf("%s: %v", path, ctx.Err())
+	a := whole{t, ctx, config}
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, []string{"--config", path}, io.Discard) }()
+	a.boots(1)
+	a.ask("POST", wire.PathDrop, `{"rules":[{"from":"n2"}]}`)
+	a.ask("POST", wire.PathClock, `{"realtime":{"offset":1000000000,"rate":1}}`)
+	a.ask("POST", wire.PathKill, "")
+	a.ask("POST", wire.PathStart, "")
+	a.boots(2)
+	if s := a.state(); len(s.Rules) != 1 || s.Boots != 2 || s.Clock.Realtime.Offset != 1e9 {
+		t.Errorf("under faults: %+v", s)
 	}
-	var state wire.State
-	for state.PID == 0 && ctx.Err() == nil {
-		ask("GET", wire.PathState, "", &state)
-	}
-	var done wire.Done
-	ask("POST", wire.PathDrop, `{"rules":[{"from":"n2"}]}`, &done)
-	ask("POST", wire.PathClock, `{"realtime":{"offset":1000000000,"rate":1}}`, &done)
-	ask("POST", wire.PathKill, "", &done)
-	ask("POST", wire.PathStart, "", &done)
-	ask("GET", wire.PathState, "", &state)
-	if len(state.Rules) != 1 || state.Boots != 2 || state.Clock.Realtime.Offset != 1e9 {
-		t.Errorf("under faults: %+v", state)
-	}
-	ask("POST", wire.PathHeal, "", &done)
-	state = wire.State{}
-	ask("GET", wire.PathState, "", &state)
-	if len(state.Rules) != 0 || state.PID != done.PID || state.PID == 0 {
-		t.Errorf("healed: %+v", state)
+	a.ask("POST", wire.PathHeal, "")
+	s := a.state()
+	if len(s.Rules) != 0 || s.PID == 0 || s.Clock.Realtime.Offset != 0 {
+		t.Errorf("healed: %+v", s)
 	}
 	cancel()
-	ended.Wait()
-	if err := syscall.Kill(state.PID, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("the node outlived its agent: %v", err)
+	if err := <-ended; err != nil {
+		t.Errorf("the agent ended: %v", err)
 	}
-	log, err := os.ReadFile(config.Log)
-	if err != nil || strings.Count(string(log), `"line":"1000"`) != 2 {
-		t.Errorf("the log, %v:\n%s\n%s", err, log, complaints.String())
+	if err := syscall.Kill(s.PID, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the node outlived its agent: %v", err)
 	}
 }

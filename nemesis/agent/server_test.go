@@ -84,7 +84,11 @@ func newTrial(t *testing.T) *trial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { book.Close() })
+	t.Cleanup(func() {
+		if err := book.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	logger := slog.New(slog.DiscardHandler)
 	node, err := supervisor.New(supervisor.Options{Command: []string{"/bin/sh", "-c", "echo '<ready>'; exec sleep 1000"},
 		UID: os.Geteuid(), Clocks: true, Owner: owner, Book: book, Logger: logger})
@@ -122,7 +126,7 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 

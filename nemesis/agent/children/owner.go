@@ -91,11 +91,11 @@ func (o *Owner) loop(ready chan<- error) {
 // end kills and reaps the children that still live. Should the agent itself be
 // killed the kernel does it, by Pdeathsig.
 func (o *Owner) end() {
-	for pid := range o.alive {
-		syscall.Kill(pid, syscall.SIGKILL)
-	}
 	for pid, c := range o.alive {
-		for {
+		// Only without the right to signal another user can this fail; then the
+		// agent's own end, as PID 1, is the child's too.
+		failed := syscall.Kill(pid, syscall.SIGKILL)
+		for failed == nil {
 			err := wait(pid, &c.exit.Status)
 			if err != nil || c.exit.Status.Exited() || c.exit.Status.Signaled() {
 				break
@@ -226,7 +226,10 @@ func atExec(pid int, f func(pid int) error) (err error) {
 		if err == nil {
 			return
 		}
-		syscall.Kill(pid, syscall.SIGKILL)
+		if kill := syscall.Kill(pid, syscall.SIGKILL); kill != nil {
+			err = errors.Join(err, fmt.Errorf("end it: %w", kill))
+			return
+		}
 		for wait(pid, &status) == nil && !status.Exited() && !status.Signaled() {
 		}
 	}()

@@ -55,7 +55,7 @@ func up(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	ifr, err := unix.NewIfreq("lo")
 	if err != nil {
 		t.Fatal(err)
@@ -72,21 +72,27 @@ type world struct {
 	peers Peers
 }
 
-// datagram sends from one node to a port of n1 and says whether it arrived
-// within the time, which a datagram on loopback does at once or never.
-func (w world) datagram(from string, to *net.UDPConn) bool {
+// patience is how long to wait for what is expected to arrive, or not to.
+func patience(expected bool) time.Duration {
+	if expected {
+		return 10 * time.Second
+	}
+	return 50 * time.Millisecond
+}
+
+// datagram sends from one node to a port of n1 and says whether it arrived.
+func (w world) datagram(from string, to *net.UDPConn, expected bool) bool {
 	w.t.Helper()
 	source := &net.UDPAddr{IP: w.peers.Addresses[from].AsSlice()}
 	conn, err := net.DialUDP("udp", source, to.LocalAddr().(*net.UDPAddr))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if _, err := conn.Write([]byte(from)); err != nil {
 		w.t.Fatal(err)
 	}
-	// What passes INPUT is in the socket's queue before Write returns.
-	if err := to.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+	if err := to.SetReadDeadline(time.Now().Add(patience(expected))); err != nil {
 		w.t.Fatal(err)
 	}
 	b := make([]byte, 64)
@@ -98,15 +104,69 @@ func (w world) datagram(from string, to *net.UDPConn) bool {
 }
 
 // connects says whether a TCP connection from a node to n1 comes about.
-func (w world) connects(from string, to net.Addr) bool {
+func (w world) connects(from string, to net.Addr, expected bool) bool {
 	w.t.Helper()
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: w.peers.Addresses[from].AsSlice()}, Timeout: 100 * time.Millisecond}
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: w.peers.Addresses[from].AsSlice()}, Timeout: patience(expected)}
 	conn, err := dialer.Dial("tcp", to.String())
 	if err != nil {
 		return false
 	}
 	conn.Close()
 	return true
+}
+
+// ports is what listens on n1.
+type ports struct {
+	peer, client net.Listener
+	probe, other *net.UDPConn
+}
+
+func (w world) listen() (p ports) {
+	w.t.Helper()
+	tcp := func(port int) net.Listener {
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	udp := func(port int) *net.UDPConn {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	return ports{tcp(w.peers.PeerPort), tcp(0), udp(w.peers.ProbePort), udp(0)}
+}
+
+// reach is what of n2 reaches n1.
+type reach struct{ peer, client, probe, other bool }
+
+// reaches tries all four, each with patience where it is expected to arrive.
+func (w world) reaches(from string, p ports, want reach) reach {
+	w.t.Helper()
+	return reach{
+		peer:   w.connects(from, p.peer.Addr(), want.peer),
+		client: w.connects(from, p.client.Addr(), want.client),
+		probe:  w.datagram(from, p.probe, want.probe),
+		other:  w.datagram(from, p.other, want.other),
+	}
+}
+
+// steps are rules one after the other, and what of n2 then reaches n1.
+var steps = []struct {
+	name  string
+	rules []wire.Rule
+	want  reach
+}{
+	{"no rule", nil, reach{true, true, true, true}},
+	{"full", []wire.Rule{{From: "n2"}}, reach{}},
+	{"another's", []wire.Rule{{From: "n3"}}, reach{true, true, true, true}},
+	{"one way", []wire.Rule{{From: "n3"}, {From: "n2", OneWay: true}}, reach{false, true, false, true}},
+	{"healed", nil, reach{true, true, true, true}},
 }
 
 func TestPacketsAreDroppedAndCounted(t *testing.T) {
@@ -118,82 +178,23 @@ func TestPacketsAreDroppedAndCounted(t *testing.T) {
 	defer owner.Close()
 	w := world{t, Peers{Self: "n1", PeerPort: 7001, ProbePort: 7002, Addresses: map[string]netip.Addr{
 		"n1": netip.MustParseAddr("127.0.0.1"), "n2": netip.MustParseAddr("127.0.0.2"), "n3": netip.MustParseAddr("127.0.0.3")}}}
-	listen := func(address string) net.Listener {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		return l
-	}
-	udp := func(port int) *net.UDPConn {
-		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	peer, client, probe, other := listen("127.0.0.1:7001"), listen("127.0.0.1:7003"), udp(7002), udp(7004)
+	p := w.listen()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for _, binary := range []string{"iptables-nft", "iptables-legacy"} {
-		path, err := exec.LookPath(binary)
+	for _, variant := range []string{"iptables-nft", "iptables-legacy"} {
+		path, err := exec.LookPath(variant)
 		if err != nil {
 			t.Fatal(err)
 		}
 		foreign(ctx, t, owner, path)
-		c := New(w.peers, owner.Run, []string{path})
-		var before uint64
-		for _, step := range []struct {
-			name  string
-			rules []wire.Rule
-			// what reaches n1 of n2: the peer port, the client port, probes, other datagrams
-			peer, client, probe, other bool
-		}{
-			{"no rule", nil, true, true, true, true},
-			{"full", []wire.Rule{{From: "n2"}}, false, false, false, false},
-			{"another's", []wire.Rule{{From: "n3"}}, true, true, true, true},
-			{"one way", []wire.Rule{{From: "n3"}, {From: "n2", OneWay: true}}, false, true, false, true},
-			{"healed", nil, true, true, true, true},
-		} {
-			if err := c.Set(ctx, step.rules); err != nil {
-				t.Fatalf("%s: %s: %v", binary, step.name, err)
-			}
-			got := []bool{w.connects("n2", peer.Addr()), w.connects("n2", client.Addr()), w.datagram("n2", probe), w.datagram("n2", other)}
-			want := []bool{step.peer, step.client, step.probe, step.other}
-			for i, what := range []string{"the peer port", "the client port", "probes", "other datagrams"} {
-				if got[i] != want[i] {
-					t.Errorf("%s: %s: %s reached: %v, want %v", binary, step.name, what, got[i], want[i])
-				}
-			}
-			if !w.connects("n1", client.Addr()) {
-				t.Errorf("%s: %s: who is no peer is cut off", binary, step.name)
-			}
-			rules, dropped, err := c.Read(ctx)
-			if err != nil || len(rules) != len(step.rules) {
-				t.Fatalf("%s: %s: rules %+v, %v", binary, step.name, rules, err)
-			}
-			var inForce uint64
-			for i, r := range rules {
-				cut := r.Rule.From == "n2"
-				if r.Rule != step.rules[i] || (r.Probes == 1) != cut || (r.Node > 0) != cut {
-					t.Errorf("%s: %s: rule %+v", binary, step.name, r)
-				}
-				inForce += r.Node
-			}
-			if dropped < before+inForce {
-				t.Errorf("%s: %s: %d packets dropped in all, had %d and %d more", binary, step.name, dropped, before, inForce)
-			}
-			before = dropped
-		}
+		w.walk(ctx, variant, New(w.peers, owner.Run, []string{path}), p)
 		again := New(w.peers, owner.Run, []string{path})
 		if err := again.Setup(ctx); err != nil {
 			t.Fatal(err)
 		}
 		out, err := owner.Run(ctx, path, []string{"-S"}, nil)
 		if err != nil || strings.Count(string(out), "-j PARTITA") != 1 || !strings.Contains(string(out), "-A INPUT -j PARTITA\n-A INPUT -s 192.0.2.1/32 -j DROP\n-A OTHER -j RETURN\n") {
-			t.Errorf("%s: the table afterwards, %v:\n%s", binary, err, out)
+			t.Errorf("%s: the table afterwards, %v:\n%s", variant, err, out)
 		}
 		// The next variant must not meet this one's rules.
 		for _, args := range [][]string{{"-F"}, {"-X"}} {
@@ -201,6 +202,38 @@ func TestPacketsAreDroppedAndCounted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// walk goes through the steps.
+func (w world) walk(ctx context.Context, variant string, c *Chain, p ports) {
+	var before uint64
+	for _, step := range steps {
+		if err := c.Set(ctx, step.rules); err != nil {
+			w.t.Fatalf("%s: %s: %v", variant, step.name, err)
+		}
+		if got := w.reaches("n2", p, step.want); got != step.want {
+			w.t.Errorf("%s: %s: of n2 there reaches n1 %+v, want %+v", variant, step.name, got, step.want)
+		}
+		if !w.connects("n1", p.client.Addr(), true) {
+			w.t.Errorf("%s: %s: who is no peer is cut off", variant, step.name)
+		}
+		rules, dropped, err := c.Read(ctx)
+		if err != nil || len(rules) != len(step.rules) {
+			w.t.Fatalf("%s: %s: rules %+v, %v", variant, step.name, rules, err)
+		}
+		var inForce uint64
+		for i, r := range rules {
+			cut := r.Rule.From == "n2"
+			if r.Rule != step.rules[i] || (r.Probes == 1) != cut || (r.Node > 0) != cut {
+				w.t.Errorf("%s: %s: rule %+v", variant, step.name, r)
+			}
+			inForce += r.Node
+		}
+		if dropped < before+inForce {
+			w.t.Errorf("%s: %s: %d packets dropped in all, had %d and %d more", variant, step.name, dropped, before, inForce)
+		}
+		before = dropped
 	}
 }
 

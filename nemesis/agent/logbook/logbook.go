@@ -175,8 +175,8 @@ func (b *Book) Close() error {
 }
 
 // write is the writer. It hands lines to the file in batches: whenever the
-// queue is empty. After an error it only drains the queue, and says so to
-// whoever flushes.
+// queue is empty. The buffer keeps its first error: after one, the queue is only
+// drained, and whoever flushes or closes is told.
 func (b *Book) write(file io.WriteCloser) {
 	defer close(b.written)
 	buffer := bufio.NewWriterSize(counter{file, &b.size}, 1<<16)
@@ -184,7 +184,7 @@ func (b *Book) write(file io.WriteCloser) {
 	out.SetEscapeHTML(false)
 	admit := func() {
 		if n := b.lost.Swap(0); n > 0 {
-			out.Encode(wire.LogLine{At: b.now(), Line: fmt.Sprintf("agent: %d lines were lost here, the log's disk was too slow", n)})
+			_ = out.Encode(wire.LogLine{At: b.now(), Line: fmt.Sprintf("agent: %d lines were lost here, the log's disk was too slow", n)})
 		}
 	}
 	for e := range b.queue {
@@ -194,9 +194,9 @@ func (b *Book) write(file io.WriteCloser) {
 			e.flushed <- flushed{b.size, err}
 			continue
 		}
-		out.Encode(e.line) // the buffer keeps its first error, Flush returns it
+		_ = out.Encode(e.line)
 		if len(b.queue) == 0 {
-			buffer.Flush()
+			_ = buffer.Flush()
 		}
 	}
 	admit()

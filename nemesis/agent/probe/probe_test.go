@@ -84,7 +84,7 @@ func freePort(t *testing.T) uint16 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	return uint16(c.LocalAddr().(*net.UDPAddr).Port)
 }
 
@@ -149,7 +149,7 @@ func TestTakeRefusesStrangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.conn.Close()
+	defer func() { _ = p.conn.Close() }()
 	probe := wire.Probe{Number: 1, At: 2}
 	for _, c := range []struct {
 		name     string
@@ -181,7 +181,7 @@ func TestOnlyWholeRoundsCountAsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.conn.Close()
+	defer func() { _ = p.conn.Close() }()
 	p.round(1)
 	o.Peers["n3"] = netip.MustParseAddr("240.0.0.1") // from loopback there is no way to it
 	p.round(2)
@@ -201,7 +201,7 @@ func TestListenRefuses(t *testing.T) {
 			o := options(t)
 			change(&o)
 			if p, err := Listen(o); err == nil {
-				p.conn.Close()
+				_ = p.conn.Close()
 				t.Error("it listens")
 			}
 		})

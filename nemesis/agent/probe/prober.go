@@ -63,7 +63,7 @@ func (p *Prober) Run(ctx context.Context) error {
 	var sending error
 	both.Go(func() {
 		<-ctx.Done()
-		p.conn.Close() // ends the reading below
+		_ = p.conn.Close() // ends the reading below
 	})
 	both.Go(func() { sending = p.send(ctx) })
 	receiving := p.receive(ctx)

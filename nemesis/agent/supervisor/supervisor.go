@@ -144,7 +144,7 @@ func (s *Supervisor) Start(ctx context.Context) error {
 	if err != nil {
 		read.Close()
 		if n.clocks != nil {
-			n.clocks.Close()
+			err = errors.Join(err, n.clocks.Close())
 		}
 		return fmt.Errorf("supervisor: %w", err)
 	}
@@ -176,7 +176,9 @@ func (s *Supervisor) watch(n *node, output *os.File) {
 	close(n.gone)
 	s.options.Logger.Info("the node ended", "pid", end.PID, "code", end.Code, "signal", end.Signal, "asked", end.Asked)
 	if n.clocks != nil {
-		n.clocks.Close()
+		if err := n.clocks.Close(); err != nil {
+			s.options.Logger.Warn("the node's memory was not let go", "pid", end.PID, "error", err)
+		}
 	}
 	grace := time.NewTimer(outputGrace)
 	defer grace.Stop()
@@ -274,14 +276,14 @@ func (s *Supervisor) Drain(ctx context.Context) error {
 }
 
 // Close ends the node, with SIGKILL if it does not end in time, and waits for
-// all that belongs to it. No command may follow.
+// all that belongs to it, unless it may not be signalled. No command may follow.
 func (s *Supervisor) Close(ctx context.Context) error {
 	err := s.Stop(ctx)
 	if err != nil {
 		if n, killing := s.signal(syscall.SIGKILL); killing == nil {
 			<-n.gone
 		} else if !errors.Is(killing, ErrNotRunning) {
-			err = errors.Join(err, killing)
+			return errors.Join(err, killing) // there is no end to be waited for
 		}
 	}
 	s.watched.Wait()

@@ -60,7 +60,9 @@ func act(behaviour string) {
 			now := time.Now()
 			r.After, r.RealAfter = mono.Now(), mono.Realtime()
 			r.Wall, r.Since = now.UnixNano(), int64(now.Sub(start))
-			out.Encode(r)
+			if out.Encode(r) != nil {
+				return
+			}
 			select {
 			case <-tick.C:
 			case <-ended:
@@ -114,7 +116,9 @@ func supervise(t *testing.T, behaviour string, change func(*Options)) *runs {
 	t.Cleanup(func() {
 		soon, cancel := context.WithCancel(ctx)
 		cancel() // nobody waits for a stubborn node here
-		s.Close(soon)
+		if err := s.Close(soon); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	})
 	return &runs{s, t, ctx, book}
 }

@@ -140,11 +140,11 @@ var heads = []string{"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time
 func locate(image []byte) (map[string]uint64, error) {
 	file, err := elf.NewFile(bytes.NewReader(image))
 	if err != nil {
-		return nil, fmt.Errorf("%w: read it as ELF: %v", ErrUnsupported, err)
+		return nil, fmt.Errorf("%w: read it as ELF: %w", ErrUnsupported, err)
 	}
 	symbols, err := file.DynamicSymbols()
 	if err != nil {
-		return nil, fmt.Errorf("%w: read its symbols: %v", ErrUnsupported, err)
+		return nil, fmt.Errorf("%w: read its symbols: %w", ErrUnsupported, err)
 	}
 	at := map[string]uint64{}
 	for _, s := range symbols {

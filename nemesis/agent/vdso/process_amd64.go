@@ -147,28 +147,34 @@ func find(pid int) (start, end uint64, err error) {
 // capabilities, which lacks SYS_PTRACE, may not open the memory of another
 // user's process; that user may, since this thread also traces it. The
 // caller's thread is locked.
-func asUser(uid, gid int, f func() error) error {
-	oldGid, err := syscallSwitch(unix.SetfsgidRetGid, gid)
+func asUser(uid, gid int, f func() error) (err error) {
+	oldGID, err := become(unix.SetfsgidRetGid, gid)
 	if err != nil {
 		return fmt.Errorf("take the group %d: %w", gid, err)
 	}
-	defer unix.SetfsgidRetGid(oldGid)
-	oldUid, err := syscallSwitch(unix.SetfsuidRetUid, uid)
+	defer func() {
+		_, back := become(unix.SetfsgidRetGid, oldGID)
+		err = errors.Join(err, back)
+	}()
+	oldUID, err := become(unix.SetfsuidRetUid, uid)
 	if err != nil {
 		return fmt.Errorf("take the user %d: %w", uid, err)
 	}
-	defer unix.SetfsuidRetUid(oldUid)
+	defer func() {
+		_, back := become(unix.SetfsuidRetUid, oldUID)
+		err = errors.Join(err, back)
+	}()
 	return f()
 }
 
-// syscallSwitch calls setfsuid or setfsgid, which report no errors: only
-// a second call tells what is in force.
-func syscallSwitch(set func(int) (int, error), id int) (old int, err error) {
+// become calls setfsuid or setfsgid, which report no errors: only a second call
+// tells what is in force.
+func become(set func(int) (int, error), id int) (old int, err error) {
 	if old, err = set(id); err != nil {
 		return old, err
 	}
-	if now, _ := set(id); now != id {
-		return old, syscall.EPERM
+	if now, err := set(id); now != id || err != nil {
+		return old, errors.Join(syscall.EPERM, err)
 	}
 	return old, nil
 }

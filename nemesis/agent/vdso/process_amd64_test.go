@@ -108,8 +108,10 @@ func launch(t *testing.T, c Clocks) *target {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // says that it was killed
 	})
 	var status syscall.WaitStatus
 	if _, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WALL, nil); err != nil || !status.Stopped() {
@@ -119,7 +121,11 @@ func launch(t *testing.T, c Clocks) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Close() })
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if err := syscall.PtraceDetach(cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
@@ -283,12 +289,13 @@ func TestPatchedProcessIsReused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.Close()
 	if again.params != g.process.params {
 		t.Errorf("parameters at %#x, want the same as before, %#x", again.params, g.process.params)
 	}
 	follows(t, g.sample(), c, Straight())
-	again.Set(TrueClocks(), math.MaxInt64)
+	if err := errors.Join(again.Set(TrueClocks(), math.MaxInt64), again.Close()); err != nil {
+		t.Fatal(err)
+	}
 	follows(t, g.sample(), TrueClocks(), Straight())
 }
 
