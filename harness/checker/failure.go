@@ -82,6 +82,9 @@ func (f *Failure) Visualize(ctx context.Context, w io.Writer, notes []Note) erro
 	return nil
 }
 
+// Lanes is how many processes touched the key: Visualize draws a lane each.
+func (f *Failure) Lanes() int { return len(lanesOf(f.all)) }
+
 // near selects the operations within a margin of the failing ones, with those
 // that may not be missing beside them; a negative margin selects all.
 func (f *Failure) near(margin time.Duration) []*span {

@@ -25,6 +25,7 @@ type failure struct {
 	Picture    picture
 	// Interactive is the attribute that holds porcupine's page.
 	Interactive template.HTMLAttr
+	Tall        int // in pixels
 	Lines       []logRow
 	LinesFrom   string
 	LinesTo     string
@@ -72,6 +73,8 @@ func newFailure(ctx context.Context, in Input, f *checker.Failure) (failure, err
 		return failure{}, fmt.Errorf("the picture of key %s has no drawing to put off", f.Key)
 	}
 	shown.Interactive = srcdoc(before + framed + after)
+	// Porcupine's lanes are 45 pixels high; the faults have theirs below.
+	shown.Tall = min(900, 120+45*(f.Lanes()+3))
 	shown.Lines, shown.LinesMore = linesNear(in, f)
 	return shown, nil
 }
