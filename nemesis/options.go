@@ -15,7 +15,7 @@ const (
 	Clock     = "clock"
 )
 
-// The capability that iptables takes inside a container.
+// NetAdmin is the capability that iptables takes inside a container.
 const NetAdmin = "NET_ADMIN"
 
 // Kind is one kind of fault and what it takes.

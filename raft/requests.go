@@ -2,6 +2,7 @@ package raft
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"partita/raft/core"
@@ -124,7 +125,7 @@ func (r *Raft) Snapshot(index core.Index, data []byte) error {
 
 func (r *Raft) request(q request) error {
 	err := r.requests.push(q, r.cfg.QueueLimit)
-	if err == ErrOverloaded {
+	if errors.Is(err, ErrOverloaded) {
 		r.counters.overloaded.Add(1)
 	}
 	return err

@@ -52,7 +52,7 @@ func (c *Core) onInstallSnapshot(e Envelope, m InstallSnapshot) {
 		c.reply(e.From, SnapshotReply{Asked: e.Term, Match: m.Snapshot.Index}, m.Snapshot.Index)
 	default:
 		c.install = installation{m.Snapshot, e.From, e.Term}
-		c.emit(ResetLog{m.Snapshot, m.Data})
+		c.emit(ResetLog(m))
 	}
 }
 
