@@ -34,7 +34,7 @@ func Doctor(ctx context.Context) []Finding {
 	if err != nil {
 		return append(found, Finding{Name: "engine", Detail: err.Error(), Remedy: "set DOCKER_HOST to the address of a Docker engine"})
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }()
 	about := engineFinding(ctx, engine)
 	found = append(found, about)
 	if !about.OK {

@@ -32,7 +32,7 @@ func EngineVersion(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }()
 	version, err := engine.ServerVersion(ctx)
 	if err != nil {
 		return ""

@@ -45,7 +45,7 @@ func unpack(archive *tar.Reader, folder string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // a directory: nothing is lost
 	for {
 		h, err := archive.Next()
 		if errors.Is(err, io.EOF) {

@@ -77,7 +77,7 @@ func EnsureImage(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }()
 	ref := ImageRef()
 	if hasImage(ctx, engine, ref) {
 		return ref, nil

@@ -35,7 +35,7 @@ func Sweep(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer engine.Close()
+	defer func() { _ = engine.Close() }()
 	return sweep(ctx, engine, filters.NewArgs(filters.Arg("label", labelRun)))
 }
 
