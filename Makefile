@@ -41,7 +41,7 @@ bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5
 play: build ## three nodes by docker-compose, for curl (make play-down ends them)
 	@bin/harness doctor --build-image >/dev/null
 	@PARTITA_IMAGE=$$(bin/harness doctor --print-image) docker-compose -f docker/compose.yaml up -d
-	@echo 'try: curl -s localhost:8001/v1/status'
+	@echo 'try: curl -s 127.0.0.1:8001/v1/status'
 .PHONY: play-down
 play-down: ## end what make play started
 	@PARTITA_IMAGE=none docker-compose -f docker/compose.yaml down -v
@@ -59,11 +59,13 @@ test: build ## every test that needs no container
 	$(GO) test -count=1 -run Floors ./harness
 
 .PHONY: test-race
-test-race: ## the same under the race detector
+test-race: ## the same under the race detector, which needs a C compiler (installed if missing and root)
+	@command -v gcc >/dev/null || { apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
 	$(GO) test -race -short ./...
 
 .PHONY: test-docker
-test-docker: build ## tests that need the engine, or a network namespace and root
+test-docker: build ## tests that need the engine, or root, iptables (installed if missing) and a network namespace
+	@command -v iptables >/dev/null || { apt-get update -qq && apt-get install -y -qq iptables; }
 	$(GO) vet -tags 'docker privileged' ./...
 	$(GO) test -count=1 -tags 'docker privileged' ./docker/... ./nemesis/agent/...
 
