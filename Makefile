@@ -15,9 +15,9 @@ help: ## list the targets
 .PHONY: build
 build: ## bin/harness, bin/node and bin/agent, statically linked
 	@mkdir -p bin
-	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/harness ./harness
-	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/node ./node
-	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/agent ./nemesis/agent
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/harness ./harness
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/node ./node
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/agent ./nemesis/agent
 
 # --- runs on Docker -------------------------------------------------------
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"partita/harness/scenario"
 	"partita/harness/store"
 	"partita/nemesis/wire"
+	"partita/node/api"
 	"partita/workloads"
 )
 
@@ -34,7 +36,12 @@ const (
 	agentTimeout  = 10 * time.Second
 	logTimeout    = 30 * time.Second
 	judgeEvery    = 3 * time.Second // with stop-at-first-invalid
+
+	metricsTimeout = 2 * time.Second
 )
+
+// maxMetrics bounds what is kept of a node's metrics, in bytes.
+const maxMetrics = 4 << 20
 
 // execution is one run under way.
 type execution struct {
@@ -388,7 +395,39 @@ func (x *execution) collectNode(ctx context.Context, name string) error {
 			return fmt.Errorf("collecting: %w", err)
 		}
 	}
-	return x.run.WriteNode(state, log)
+	if err := x.run.WriteNode(state, log); err != nil {
+		return err
+	}
+	if err := x.keepMetrics(ctx, name); err != nil {
+		x.log.Warn("metrics not kept", "node", name, "error", err.Error()) // a dead node has none
+	}
+	return nil
+}
+
+// keepMetrics writes a node's Prometheus metrics beside its log.
+func (x *execution) keepMetrics(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
+	defer cancel()
+	for _, n := range x.cluster.Nodes() {
+		if n.Name != name {
+			continue
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Client+api.PathMetrics, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxMetrics))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(x.run.NodeDir(name), "metrics.txt"), text, 0o644)
+	}
+	return nil
 }
 
 // conclude judges, keeps the nodes' data of an invalid run, removes the

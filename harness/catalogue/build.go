@@ -53,7 +53,7 @@ func (b Bug) Apply(root string) (map[string][]byte, error) {
 // Build compiles a package below root, such as ./node, into out: statically,
 // with the bug put back if one is given.
 func Build(ctx context.Context, root string, bug *Bug, pkg, out string) error {
-	args := []string{"build", "-trimpath", "-o", out}
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", out}
 	if bug != nil {
 		dir, err := os.MkdirTemp("", "partita-bug-")
 		if err != nil {
