@@ -43,6 +43,9 @@ type Note struct {
 	From, To time.Duration
 }
 
+// drawBudget bounds the steps of the search whose partial orders are drawn.
+const drawBudget = 500_000
+
 // drawnLimit bounds what Visualize writes, in bytes.
 const drawnLimit = 400 << 10
 
@@ -112,7 +115,7 @@ func (f *Failure) near(margin time.Duration) []*span {
 // draw renders one selection.
 func (f *Failure) draw(ctx context.Context, w io.Writer, spans []*span, notes []Note) error {
 	spans = capOpen(spans)
-	m := newMeter(ctx, minimiseBudget, len(spans))
+	m := newMeter(ctx, drawBudget, len(spans))
 	_, info := porcupine.CheckOperationsVerbose(metered(f.model, m), porcupineOperations(spans), 0)
 	first, last := int64(math.MaxInt64), int64(0)
 	for _, s := range spans {

@@ -95,8 +95,7 @@ func judgeKeys(ctx context.Context, keys []*keyHistory, options Options) []judge
 					answers[i].outcome = overTime
 					continue
 				}
-				keys[i].prepare()
-				answers[i].outcome, answers[i].steps = judge(ctx, keys[i].model, keys[i].spans, options.Budget)
+				answers[i] = keys[i].judge(ctx, options.Budget)
 			}
 		})
 	}
@@ -106,6 +105,17 @@ func judgeKeys(ctx context.Context, keys []*keyHistory, options Options) []judge
 	close(next)
 	workers.Wait()
 	return answers
+}
+
+// judge looks for what is wrong at a glance, and otherwise asks porcupine.
+func (k *keyHistory) judge(ctx context.Context, budget int) judged {
+	k.prepare()
+	m := &minimiser{ctx: ctx, model: k.model, all: k.spans, steps: budget}
+	if m.suspect() != nil {
+		return judged{unexplained, budget - m.steps}
+	}
+	result, steps := judge(ctx, k.model, k.spans, m.steps)
+	return judged{result, budget - m.steps + steps}
 }
 
 // summarise composes the keys' answers.

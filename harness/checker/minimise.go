@@ -7,27 +7,32 @@ import (
 	"partita/harness/history"
 )
 
-// minimiseChecks bounds how many candidates are tried, and minimiseBudget the
-// steps of each: a candidate that needs more counts as explained and is kept whole.
+// minimiseBudget bounds the steps of all candidates together, and
+// candidateBudget those of each: a candidate that needs more counts as
+// explained, and is not taken.
 const (
-	minimiseChecks = 3000
-	minimiseBudget = 200_000
+	minimiseBudget  = 4_000_000
+	candidateBudget = 200_000
 )
 
 // minimiser looks for the smallest set of a key's spans that no order explains.
 type minimiser struct {
-	ctx    context.Context
-	model  Model
-	all    []*span // what is chosen from, by call
-	checks int
+	ctx   context.Context
+	model Model
+	all   []*span // what is chosen from, by call
+	steps int     // what is left of minimiseBudget
 }
 
 // minimise returns spans that no order explains either. What was left out
 // cannot be what makes them so: see sound.
 func minimise(ctx context.Context, key *keyHistory, budget int) []*span {
-	m := &minimiser{ctx: ctx, model: key.model, all: key.spans, checks: minimiseChecks}
-	m.all = m.start()
-	kept := m.shrink(m.all)
+	m := &minimiser{ctx: ctx, model: key.model, all: key.spans, steps: minimiseBudget}
+	kept := m.suspect()
+	if kept == nil {
+		m.all = m.start()
+		kept = m.all
+	}
+	kept = m.shrink(kept)
 	// The last word is that of a full judgement, not of the search above.
 	if got, _ := judge(ctx, key.model, kept, budget); got != unexplained {
 		return key.spans
@@ -37,12 +42,29 @@ func minimise(ctx context.Context, key *keyHistory, budget int) []*span {
 
 // fails says whether no order explains the spans. Running out counts as no.
 func (m *minimiser) fails(spans []*span) bool {
-	if m.checks == 0 || m.ctx.Err() != nil {
+	if m.steps <= 0 || m.ctx.Err() != nil {
 		return false
 	}
-	m.checks--
-	got, _ := judge(m.ctx, m.model, spans, minimiseBudget)
+	got, steps := judge(m.ctx, m.model, spans, min(candidateBudget, m.steps))
+	m.steps -= steps + len(spans)
 	return got == unexplained
+}
+
+// suspect tries the violations that can be seen by looking at one or two
+// values, in order of when they were complete, and returns the first that is
+// one: most are. Since what may not be missing is with it, the whole key is
+// then unexplained too, found without a search through it, however many
+// ambiguous operations would have hidden it there.
+func (m *minimiser) suspect() []*span {
+	if m.model.Access == nil {
+		return nil
+	}
+	for _, few := range suspects(m.all) {
+		if selection := m.sound(few); m.fails(selection) {
+			return selection
+		}
+	}
+	return nil
 }
 
 // start finds the shortest prefix of the history that fails, by halving: a
@@ -133,7 +155,7 @@ func (m *minimiser) shrink(kept []*span) []*span {
 			}
 			from = to
 		}
-		if size == 1 && (!shrunk || m.checks == 0) {
+		if size == 1 && (!shrunk || m.steps <= 0) {
 			return kept
 		}
 	}

@@ -68,8 +68,9 @@ func asHappened(model Model, op history.Operation) Access {
 
 // sayTwice tells of two operations that each replaced the same value.
 func sayTwice(key *keyHistory, smallest []*span) []string {
+	written := writersOf(smallest)
 	for i, a := range smallest {
-		if a.access.Sees == "" || a.access.Writes == "" || writersOf(smallest, a.access.Sees) > 1 {
+		if a.access.Sees == "" || a.access.Writes == "" || written[a.access.Sees] > 1 {
 			continue
 		}
 		for _, b := range smallest[i+1:] {
@@ -80,65 +81,6 @@ func sayTwice(key *keyHistory, smallest []*span) []string {
 		}
 	}
 	return nil
-}
-
-func writersOf(spans []*span, v string) int {
-	n := 0
-	for _, s := range spans {
-		if s.access.Writes == v {
-			n++
-		}
-	}
-	return n
-}
-
-// stretch is what touched one value: who wrote it and who saw it. A value
-// written once is there for one stretch of time, so of two stretches one lies
-// wholly before the other.
-type stretch struct {
-	value string
-	spans []*span
-	first bool // the value before any write: before every other stretch
-}
-
-// stretchesOf groups the spans by value, in order of first touch. A value with
-// several writers is left out.
-func stretchesOf(spans []*span) []*stretch {
-	byValue := make(map[string]*stretch)
-	var stretches []*stretch
-	touch := func(v string, s *span) {
-		if v == "" || writersOf(spans, v) > 1 {
-			return
-		}
-		if byValue[v] == nil {
-			byValue[v] = &stretch{value: v, first: v == noValue && writersOf(spans, v) == 0}
-			stretches = append(stretches, byValue[v])
-		}
-		byValue[v].spans = append(byValue[v].spans, s)
-	}
-	for _, s := range spans {
-		touch(s.access.Writes, s)
-		touch(s.access.Sees, s)
-	}
-	return stretches
-}
-
-// before finds an operation of a that had ended before one of b began.
-func (a *stretch) before(b *stretch) (ended, began *span) {
-	for _, s := range a.spans {
-		if s.definite() && (ended == nil || s.ret < ended.ret) {
-			ended = s
-		}
-	}
-	for _, s := range b.spans {
-		if began == nil || s.call > began.call {
-			began = s
-		}
-	}
-	if ended == nil || began == nil || ended.ret >= began.call {
-		return nil, nil
-	}
-	return ended, began
 }
 
 // sayBackwards tells of two values of which each came before the other: a
