@@ -190,7 +190,7 @@ func (s *skew) achieved(i int) (map[string]any, bool) {
 		offset := ahead(during) - ahead(before)
 		wrong := (offset - time.Duration(asked.Offset)).Abs()
 		give := offsetTolerance + before.give + during.give
-		return map[string]any{"offset": seconds(int64(offset)), "give": give.Seconds()}, same && wrong <= give && offset.Abs() > give
+		return map[string]any{"offset": int64(offset), "give": give.Seconds()}, same && wrong <= give && offset.Abs() > give
 	}
 	if s.late == nil {
 		return map[string]any{}, false // the run was ended before the second reading

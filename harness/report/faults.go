@@ -118,9 +118,26 @@ func flatten(prefix string, record map[string]any) []pair {
 			facts = append(facts, flatten(full, inner)...)
 			continue
 		}
-		facts = append(facts, pair{full, clip(said(record[name]), 300)})
+		facts = append(facts, pair{full, clip(measured(name, record[name]), 300)})
 	}
 	return facts[:min(len(facts), flattenLimit)]
+}
+
+// measured is a fact with its unit, where its name says what it counts.
+func measured(name string, v any) string {
+	number, ok := v.(float64)
+	if !ok {
+		return said(v)
+	}
+	switch name {
+	case "at", "for", "phase", "offset":
+		return time.Duration(number).Round(time.Millisecond).String()
+	case "reconnected":
+		return fmt.Sprintf("after %.2f s", number)
+	case "rate", "give":
+		return fmt.Sprintf("%.4g", number)
+	}
+	return said(v)
 }
 
 // said is a JSON value as a person would write it.
