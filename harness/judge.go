@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"partita/harness/checker"
@@ -162,7 +164,7 @@ func counted(c store.FaultCount, evident bool) store.FaultCount {
 func writeReport(ctx context.Context, run *store.Run, j judgement) error {
 	var out bytes.Buffer
 	in := report.Input{
-		Results: j.results, Folder: run.Dir, Events: j.events, Operations: j.ops, Faults: j.faults,
+		Results: j.results, Folder: typed(run.Dir), Events: j.events, Operations: j.ops, Faults: j.faults,
 		States: j.states, Logs: j.logs, Failures: j.failures, Torn: j.torn,
 	}
 	if j.scenario != nil {
@@ -172,4 +174,16 @@ func writeReport(ctx context.Context, run *store.Run, j judgement) error {
 		return err
 	}
 	return run.WriteFile(store.ReportFile, out.Bytes())
+}
+
+// typed is a folder as a person here would type it.
+func typed(dir string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return dir
+	}
+	if below, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(below) {
+		return below
+	}
+	return dir
 }

@@ -284,5 +284,5 @@ func tell(out io.Writer, run *store.Run, r store.Results) {
 	if r.Reason != "" {
 		fmt.Fprintf(out, ": %s", r.Reason)
 	}
-	fmt.Fprintf(out, "\nreport %s\n", run.Path(store.ReportFile))
+	fmt.Fprintf(out, "\nreport %s\n", typed(run.Path(store.ReportFile)))
 }
