@@ -1,12 +1,9 @@
 package nemesis
 
 import (
-	"encoding/json"
 	"slices"
-	"strings"
 	"testing"
 
-	"partita/harness/cluster"
 	"partita/nemesis/wire"
 )
 
@@ -49,57 +46,4 @@ func TestEvident(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestVacuous(t *testing.T) {
-	fault := func(kind string, evident bool, dropped any) cluster.Fault {
-		return cluster.Fault{Nemesis: kind, Evident: evident, Evidence: map[string]any{"dropped": dropped}}
-	}
-	good := fault(Partition, true, uint64(7))
-	for name, c := range map[string]struct {
-		kinds  []string
-		faults []cluster.Fault
-		want   []string
-	}{
-		"nothing asked":     {nil, nil, nil},
-		"none injected":     {[]string{Kill}, []cluster.Fault{good}, []string{"vacuous: kill: no fault"}},
-		"all evident":       {[]string{Partition}, []cluster.Fault{good}, nil},
-		"just half":         {[]string{Partition}, []cluster.Fault{good, fault(Partition, false, nil)}, nil},
-		"less than half":    {[]string{Partition}, []cluster.Fault{good, fault(Partition, false, nil), fault(Partition, false, nil)}, []string{"vacuous: partition: 1 of 3"}},
-		"no packet dropped": {[]string{Partition}, []cluster.Fault{fault(Partition, true, uint64(0))}, []string{"vacuous: partition: no packet"}},
-		"packets unknown":   {[]string{Partition}, []cluster.Fault{fault(Partition, true, nil)}, []string{"vacuous: partition: no packet"}},
-		"kills drop none":   {[]string{Kill}, []cluster.Fault{fault(Kill, true, nil)}, nil},
-		"in order of kinds": {[]string{Pause, Kill}, nil, []string{"vacuous: pause", "vacuous: kill"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			check := func(faults []cluster.Fault) {
-				t.Helper()
-				got := Vacuous(c.kinds, faults)
-				if len(got) != len(c.want) {
-					t.Fatalf("got %v, want %v", got, c.want)
-				}
-				for i := range got {
-					if !strings.HasPrefix(got[i], c.want[i]) {
-						t.Errorf("got %v, want %v", got, c.want)
-					}
-				}
-			}
-			check(c.faults)
-			check(reread(t, c.faults))
-		})
-	}
-}
-
-// reread is what faults.jsonl gives back.
-func reread(t *testing.T, faults []cluster.Fault) []cluster.Fault {
-	t.Helper()
-	data, err := json.Marshal(faults)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var again []cluster.Fault
-	if err := json.Unmarshal(data, &again); err != nil {
-		t.Fatal(err)
-	}
-	return again
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"partita/harness/checker"
 	"partita/harness/cluster"
 	"partita/nemesis/wire"
 )
@@ -44,8 +45,8 @@ func TestEveryFaultIsEvidentAndHealed(t *testing.T) {
 					}
 				}
 				w.whole(t)
-				if reasons := Vacuous([]string{k.Name}, r.faults); len(reasons) > 0 {
-					t.Errorf("vacuous: %v", reasons)
+				if got := checker.Faults([]string{k.Name}, r.faults); got.Verdict != checker.Valid {
+					t.Errorf("%+v", got)
 				}
 			})
 		}
@@ -67,8 +68,8 @@ func TestEveryFaultThatDoesNothingIsNotEvident(t *testing.T) {
 					t.Errorf("evident, though it did nothing: %+v", f)
 				}
 			}
-			if reasons := Vacuous([]string{k.Name}, r.faults); len(r.faults) == 0 || len(reasons) != 1 {
-				t.Errorf("%d faults, reasons %v", len(r.faults), reasons)
+			if got := checker.Faults([]string{k.Name}, r.faults); len(r.faults) == 0 || got.Verdict != checker.Unknown {
+				t.Errorf("%d faults, %+v", len(r.faults), got)
 			}
 		})
 	}
