@@ -156,7 +156,7 @@ func (p *peer) stream(ctx context.Context, conn net.Conn) error {
 	err, ended := p.pump(conn, broken)
 	conn.Close()
 	if !ended {
-		_ = <-broken
+		<-broken //nolint:errcheck // only its end is waited for
 	}
 	return err
 }
