@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -79,6 +80,7 @@ func execute(ctx context.Context, out io.Writer, flags runFlags, s *scenario.Sce
 	if runErr != nil {
 		x.log.Error("the run broke", "error", runErr.Error())
 	}
+	x.results.Incomplete = whyIncomplete(ctx, runErr)
 	return x.conclude(context.WithoutCancel(ctx), runErr)
 }
 
@@ -441,7 +443,7 @@ func (x *execution) conclude(ctx context.Context, runErr error) error {
 	}
 	j.results.Durations.Check = time.Since(began).Seconds()
 	if runErr != nil && j.results.Verdict != checker.Invalid {
-		j.results.Verdict, j.results.Reason = checker.Unknown, "the run broke: "+firstLine(runErr)
+		j.results.Verdict, j.results.Reason = checker.Unknown, cmp.Or(x.results.Incomplete, "the run broke: "+firstLine(runErr))
 	}
 	if x.cluster != nil {
 		if j.results.Verdict == checker.Invalid {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +30,8 @@ type judgement struct {
 	states   []wire.State
 	logs     map[string][]wire.LogLine
 	failures []*checker.Failure
-	torn     bool // the history's last line was half written
+	torn     bool  // the history's last line was half written
+	unread   error // what of the record of faults and nodes cannot be read
 }
 
 // judgeFolder judges a recorded run by what is in its folder alone.
@@ -41,6 +43,9 @@ func judgeFolder(ctx context.Context, run *store.Run) (judgement, error) {
 	s, err := scenario.Load(run.Path(store.ScenarioFile))
 	if err != nil {
 		return judgement{}, err
+	}
+	if results.Finished.IsZero() && results.Incomplete == "" {
+		results.Incomplete = wasKilled
 	}
 	began := time.Now()
 	j, err := judgeRun(ctx, run, s, results)
@@ -67,12 +72,12 @@ func judgeRun(ctx context.Context, run *store.Run, s *scenario.Scenario, results
 	if j.ops, err = history.Pair(j.events); err != nil {
 		return j, fmt.Errorf("%s: %w", run.Path(store.HistoryFile), err)
 	}
-	if j.faults, err = run.ReadFaults(); err != nil {
-		return j, err
-	}
-	if j.states, j.logs, err = run.ReadNodes(); err != nil {
-		return j, err
-	}
+	// The history alone may hold a violation: a record of the rest that a full
+	// disk cut short does not hide it.
+	j.faults, err = run.ReadFaults()
+	j.unread = err
+	j.states, j.logs, err = run.ReadNodes()
+	j.unread = errors.Join(j.unread, err)
 	j.check(ctx)
 	return j, nil
 }
@@ -92,6 +97,7 @@ func (j *judgement) check(ctx context.Context) {
 		"stats":        checker.Stats(j.workload.Operations, j.ops),
 		"faults":       checker.Faults(s.Kinds(), j.faults),
 		"crashes":      checker.Crashes(nodes),
+		"record":       j.incomplete(),
 		"availability": checker.Availability(checker.AvailabilityInput{
 			Operations: j.ops, Faults: j.faults, Nodes: s.NodeNames(),
 			RecoverWithin: limits.Availability.RecoverWithin, End: j.end(), Lags: checker.Lags(j.events),

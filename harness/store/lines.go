@@ -10,7 +10,8 @@ import (
 )
 
 // readLines reads a file of JSON lines. A last line without an end is
-// dropped: its writer was killed. A file that is not there has no lines.
+// dropped: its writer was killed. A file that is not there has no lines. An
+// error comes with the lines before it.
 func readLines[T any](path string) ([]T, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -28,7 +29,7 @@ func readLines[T any](path string) ([]T, error) {
 		text = rest
 		var one T
 		if err := json.Unmarshal(line, &one); err != nil {
-			return nil, fmt.Errorf("store: %s:%d: %w", path, number, err)
+			return all, fmt.Errorf("store: %s:%d: %w", path, number, err)
 		}
 		all = append(all, one)
 	}

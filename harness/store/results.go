@@ -11,6 +11,7 @@ import (
 type Results struct {
 	Verdict          checker.Verdict           `json:"verdict"`
 	Reason           string                    `json:"reason,omitempty"`
+	Incomplete       string                    `json:"incomplete,omitempty"` // why the run did not go to its end
 	Scenario         string                    `json:"scenario"`
 	Workload         string                    `json:"workload"`
 	Cluster          string                    `json:"cluster"` // docker or sim

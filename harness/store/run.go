@@ -211,8 +211,9 @@ func (r *Run) WriteNode(state wire.State, log []byte) error {
 // NodeDir is the folder of what a node left.
 func (r *Run) NodeDir(node string) string { return r.Path(nodesDir, node) }
 
-// ReadNodes reads what WriteNode kept, nodes in order of name. A node of
-// which nothing was kept is missing.
+// ReadNodes reads what WriteNode kept, nodes in order of name. A node of which
+// not everything was kept is missing; the error says of which that cannot be
+// read, and the others are there nevertheless.
 func (r *Run) ReadNodes() ([]wire.State, map[string][]wire.LogLine, error) {
 	entries, err := os.ReadDir(r.Path(nodesDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -223,22 +224,39 @@ func (r *Run) ReadNodes() ([]wire.State, map[string][]wire.LogLine, error) {
 	}
 	var states []wire.State
 	logs := map[string][]wire.LogLine{}
+	var failures []error
 	for _, e := range entries {
-		var state wire.State
-		if err := readJSON(r.Path(nodesDir, e.Name(), nodeStates), &state); err != nil {
-			return nil, nil, err
+		state, lines, err := r.readNode(e.Name())
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			failures = append(failures, err)
+		default:
+			states = append(states, state)
+			logs[e.Name()] = lines
 		}
-		lines, err := readLines[wire.LogLine](r.Path(nodesDir, e.Name(), nodeLogFile))
-		if err != nil {
-			return nil, nil, err
-		}
-		states = append(states, state)
-		logs[e.Name()] = lines
 	}
-	return states, logs, nil
+	return states, logs, errors.Join(failures...)
 }
 
-// ReadFaults reads faults.jsonl.
+// readNode reads what was kept of one node.
+func (r *Run) readNode(name string) (wire.State, []wire.LogLine, error) {
+	var state wire.State
+	if err := readJSON(r.Path(nodesDir, name, nodeStates), &state); err != nil {
+		return state, nil, err
+	}
+	if state.Node != name {
+		return state, nil, fmt.Errorf("store: %s: the state of node %q", r.Path(nodesDir, name, nodeStates), state.Node)
+	}
+	log := r.Path(nodesDir, name, nodeLogFile)
+	if _, err := os.Stat(log); err != nil {
+		return state, nil, fmt.Errorf("store: %w", err)
+	}
+	lines, err := readLines[wire.LogLine](log)
+	return state, lines, err
+}
+
+// ReadFaults reads faults.jsonl, up to a line that cannot be read.
 func (r *Run) ReadFaults() ([]cluster.Fault, error) {
 	return readLines[cluster.Fault](r.Path(FaultsFile))
 }

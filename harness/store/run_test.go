@@ -109,6 +109,45 @@ func TestFaultsAndNodesComeBack(t *testing.T) {
 	}
 }
 
+// TestReadNodesGivesTheOthers: what one node left in pieces does not hide the rest.
+func TestReadNodesGivesTheOthers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		file, text string // of n2; no text: removed
+		wantErr    string // empty: n2 is just missing
+	}{
+		"no log":           {nodeLogFile, "", ""},
+		"no state":         {nodeStates, "", ""},
+		"half a state":     {nodeStates, `{"node":"n`, "n2/agent.json"},
+		"another's state":  {nodeStates, `{"node":"n7"}`, `the state of node "n7"`},
+		"a line of no log": {nodeLogFile, "what\n", "node.jsonl:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := create(t, t.TempDir(), 5)
+			defer r.Close()
+			for _, node := range []string{"n1", "n2", "n3"} {
+				if err := r.WriteNode(wire.State{Node: node}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := r.Path(nodesDir, "n2", tc.file)
+			damaged := os.Remove(path)
+			if tc.text != "" {
+				damaged = os.WriteFile(path, []byte(tc.text), 0o644)
+			}
+			if damaged != nil {
+				t.Fatal(damaged)
+			}
+			states, logs, err := r.ReadNodes()
+			if len(states) != 2 || states[0].Node != "n1" || states[1].Node != "n3" || len(logs) != 2 {
+				t.Errorf("read %+v %+v", states, logs)
+			}
+			if (err != nil) != (tc.wantErr != "") || err != nil && !strings.Contains(err.Error(), tc.wantErr) {
+				t.Errorf("error %v, want %q", err, tc.wantErr)
+			}
+		})
+	}
+}
+
 func TestCorruptLineIsNamed(t *testing.T) {
 	r := create(t, t.TempDir(), 5)
 	defer r.Close()
