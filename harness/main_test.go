@@ -51,6 +51,8 @@ func TestBadInputIsUsage(t *testing.T) {
 		"impossible override":  {[]string{"run", "partition", "--nodes", "10", "--results", results}, "--nodes 10"},
 		"nonsense after --set": {[]string{"run", "partition", "--set", "nonsense", "--results", results}, "nonsense"},
 		"check of no run":      {[]string{"check", dir}, "not the folder of a run"},
+		"unknown bug to run":   {[]string{"run", "partition", "--bug", "gremlin", "--results", results}, `no bug "gremlin"`},
+		"no bug to run":        {[]string{"run", "partition", "--bug", "", "--results", results}, `no bug ""`},
 		"unknown bug":          {[]string{"bugs", "--bugs", "gremlin"}, `no bug "gremlin"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,6 +58,11 @@ func (f *runFlags) resolve(cmd *cobra.Command) (*scenario.Scenario, error) {
 	if f.cluster != "docker" {
 		return nil, fmt.Errorf("--cluster %s: allowed is docker", f.cluster)
 	}
+	if cmd.Flags().Changed("bug") {
+		if _, _, err := findBug(f.bug); err != nil {
+			return nil, fmt.Errorf("--bug: %w", err)
+		}
+	}
 	var overrides []scenario.Override
 	given := func(flag, path, value string) {
 		if cmd.Flags().Changed(flag) {
