@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -18,12 +16,10 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program: arguments in, exit status out. The first SIGINT or
-// SIGTERM ends a run in order, the second at once.
+// run is the program: arguments in, exit status out.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible(ctx, stderr)
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	root := command(stdout)
 	root.SetArgs(args)
 	root.SetOut(stdout)
