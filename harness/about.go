@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -26,10 +28,25 @@ func versions(ctx context.Context) store.Versions {
 	return v
 }
 
-// commit names the commit of the sources that the command runs in, and whether
-// they were changed since; empty outside a checkout.
-func commit(ctx context.Context) (hash string, dirty bool) {
+// sources is the checkout that the command runs in, or else the one that holds
+// this program.
+func sources() (string, error) {
 	root, err := catalogue.Root(".")
+	if err == nil {
+		return root, nil
+	}
+	if exe, exeErr := os.Executable(); exeErr == nil {
+		if root, exeErr := catalogue.Root(filepath.Dir(exe)); exeErr == nil {
+			return root, nil
+		}
+	}
+	return "", err
+}
+
+// commit names the commit of the sources, and whether they were changed since;
+// empty outside a checkout.
+func commit(ctx context.Context) (hash string, dirty bool) {
+	root, err := sources()
 	if err != nil {
 		return "", false
 	}

@@ -134,6 +134,9 @@ func listRuns(out io.Writer, results string) error {
 	if err != nil {
 		return broke(err)
 	}
+	if len(all) == 0 {
+		fmt.Fprintf(out, "no runs in %s (choose another folder with --results)\n", results)
+	}
 	for _, r := range all {
 		verdict := string(r.Results.Verdict)
 		if r.Live {
@@ -148,9 +151,9 @@ func listRuns(out io.Writer, results string) error {
 	return nil
 }
 
-// loadBugs reads the catalogue of the sources that the command runs in.
+// loadBugs reads the catalogue of the sources.
 func loadBugs() (root string, bugs []catalogue.Bug, err error) {
-	if root, err = catalogue.Root("."); err != nil {
+	if root, err = sources(); err != nil {
 		return "", nil, err
 	}
 	bugs, err = catalogue.Load(filepath.Join(root, "bugs"))
