@@ -163,12 +163,9 @@ func (x *execution) binaries(ctx context.Context) (node, agent string, done func
 	if err != nil {
 		return "", "", nil, err
 	}
-	temp, err := os.MkdirTemp("", "partita-node-")
-	if err != nil {
-		return "", "", nil, err
-	}
-	done = func() { os.RemoveAll(temp) }
-	node = filepath.Join(temp, "node")
+	// In the run's folder, so that a killed harness leaves nothing elsewhere.
+	node = x.run.Path("node-with-bug")
+	done = func() { os.Remove(node) }
 	if err := catalogue.Build(ctx, root, &bug, "./node", node); err != nil {
 		done()
 		return "", "", nil, err
