@@ -180,3 +180,24 @@ func TestLiveLine(t *testing.T) {
 		t.Errorf("after the heal: %q", line)
 	}
 }
+
+// TestCheckTakesAVerdictBack: a record damaged since it was judged leaves no
+// old verdict behind.
+func TestCheckTakesAVerdictBack(t *testing.T) {
+	dir := recorded(t, event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
+	if err := os.WriteFile(filepath.Join(dir, store.HistoryFile), []byte("{}\nnonsense\n{}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text := []byte(`{"verdict":"valid","scenario":"partition","seed":7}`)
+	if err := os.WriteFile(filepath.Join(dir, store.ResultsFile), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out := program(t, "check", dir)
+	if code != exitBroke || !strings.Contains(out, "line 1") {
+		t.Errorf("exit %d, want %d and the line:\n%s", code, exitBroke, out)
+	}
+	var after store.Results
+	if text, err := os.ReadFile(filepath.Join(dir, store.ResultsFile)); err != nil || json.Unmarshal(text, &after) != nil || after.Verdict != checker.Unknown {
+		t.Errorf("results.json says %q (%v), want unknown", after.Verdict, err)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"partita/docker"
 	"partita/harness/catalogue"
+	"partita/harness/checker"
 	"partita/harness/scenario"
 	"partita/harness/scenarios"
 	"partita/harness/store"
@@ -31,7 +33,7 @@ func checkCommand(stdout io.Writer) *cobra.Command {
 			defer run.Close()
 			j, err := judgeFolder(cmd.Context(), run)
 			if err != nil {
-				return broke(err)
+				return broke(errors.Join(err, distrust(run, err)))
 			}
 			if err := run.WriteResults(j.results); err != nil {
 				return broke(err)
@@ -46,6 +48,17 @@ func checkCommand(stdout io.Writer) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// distrust takes back the verdict of a record that cannot be read any more:
+// who looks at results.json alone must not find the old one.
+func distrust(run *store.Run, why error) error {
+	results, err := run.ReadResults()
+	if err != nil {
+		return nil // there is no verdict to take back
+	}
+	results.Verdict, results.Reason = checker.Unknown, "the record cannot be judged: "+firstLine(why)
+	return run.WriteResults(results)
 }
 
 func reportCommand(stdout io.Writer) *cobra.Command {
