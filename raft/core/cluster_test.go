@@ -18,9 +18,9 @@ type member struct {
 	// disk: what a crash leaves; pending: log effects not yet durable
 	disk    diskImage
 	pending []Effect
-	queue   []Event // completions under way
-	applied []Entry // the state machine: the commands it was given
-	boots   uint64
+	saves   []SaveSnapshot // under way beside the log
+	applies []Effect       // for the state machine, which lags
+	applied []Entry        // the state machine: the entries it was given
 }
 
 type diskImage struct {
@@ -50,6 +50,19 @@ type testCluster struct {
 	seen      map[string]int
 	// reads under way: what was applied anywhere when the read began
 	reads map[uint64]Index
+	// writes by their command: how often it was applied, and whether its
+	// proposer was told that it is not and will not be in any log
+	writes map[string]*fate
+	old    []Envelope // some of what was ever sent; any of it may come again
+	shape  Config     // what all members have in common
+}
+
+// fate is a command's fate.
+type fate struct {
+	id      uint64
+	index   Index // where it was chosen, once it was
+	refused bool
+	placed  SnapshotMeta
 }
 
 const ms = 1_000_000
@@ -58,6 +71,12 @@ func newTestCluster(t testing.TB, seed uint64, n int) *testCluster {
 	c := &testCluster{
 		t: t, rng: rand.New(rand.NewPCG(seed, 1)), cut: map[[2]NodeID]bool{},
 		leaders: map[Term]NodeID{}, snapshots: map[Index][]Entry{}, seen: map[string]int{}, reads: map[uint64]Index{},
+		writes: map[string]*fate{},
+	}
+	c.shape = Config{
+		ElectionTimeout: 100 * ms, ElectionJitter: 50 * ms, Heartbeat: 20 * ms,
+		MaxBatch: 1 + c.rng.IntN(3), MaxBatchBytes: 1 + c.rng.IntN(100), MaxInflight: 1 + c.rng.IntN(4),
+		CompactTail: Index(4 * c.rng.IntN(2)), NoNoop: c.rng.IntN(4) == 0,
 	}
 	for i := 1; i <= n; i++ {
 		c.members = append(c.members, &member{id: NodeID(i)})
@@ -74,21 +93,22 @@ func (c *testCluster) boot(m *member) {
 		voters = append(voters, o.id)
 	}
 	d := m.disk
-	core, err := New(Config{
-		ID: m.id, Voters: voters, ElectionTimeout: 100 * ms, ElectionJitter: 50 * ms, Heartbeat: 20 * ms,
-		MaxBatch: 3, MaxBatchBytes: 1 << 20, MaxInflight: 4, CompactTail: 4, Seed: c.rng.Uint64(),
-	}, Restored{HardState: d.hard, Snapshot: d.snap, Base: d.base, Entries: append([]Entry(nil), d.entries...)})
+	cfg := c.shape
+	cfg.ID, cfg.Voters, cfg.Seed = m.id, voters, c.rng.Uint64()
+	core, err := New(cfg, Restored{HardState: d.hard, Snapshot: d.snap, Base: d.base, Entries: append([]Entry(nil), d.entries...)})
 	if err != nil {
 		c.t.Fatalf("boot of %d: %v", m.id, err)
 	}
-	m.core, m.timers, m.pending, m.queue, m.applied = core, map[Timer]int64{}, nil, nil, nil
-	m.boots++
+	m.core, m.timers, m.pending, m.saves, m.applies, m.applied = core, map[Timer]int64{}, nil, nil, nil, nil
 	c.step(m, Started{})
 }
 
 func (c *testCluster) crash(m *member) {
 	// A prefix of the log effects under way may have reached the disk.
 	for _, e := range m.pending[:c.rng.IntN(len(m.pending)+1)] {
+		c.persist(m, e)
+	}
+	for _, e := range m.saves[:c.rng.IntN(len(m.saves)+1)] {
 		c.persist(m, e)
 	}
 	m.core = nil
@@ -121,6 +141,9 @@ func (c *testCluster) persist(m *member, e Effect) {
 		if e.To > d.snap.Index {
 			c.t.Fatalf("member %d cuts its log to %d before a snapshot (%d) covers it", m.id, e.To, d.snap.Index)
 		}
+		if e.To <= d.base.Index {
+			c.t.Fatalf("member %d cuts its log to %d; it begins after %d", m.id, e.To, d.base.Index)
+		}
 		d.base = SnapshotMeta{e.To, d.entries[e.To-d.base.Index-1].Term}
 		d.entries = append([]Entry(nil), d.entries[len(d.entries)-int(d.last()-e.To):]...)
 	}
@@ -144,32 +167,60 @@ func (c *testCluster) advance(m *member) {
 	switch e := e.(type) {
 	case AppendLog:
 		c.step(m, Appended{e.Number})
-	case SaveSnapshot:
-		c.step(m, SnapshotSaved{e.Snapshot})
 	case ResetLog:
 		c.step(m, SnapshotSaved{e.Snapshot})
 	}
+}
+
+// save lets the next snapshot of a member's own become durable.
+func (c *testCluster) save(m *member) {
+	e := m.saves[0]
+	m.saves = m.saves[1:]
+	c.persist(m, e)
+	c.step(m, SnapshotSaved{e.Snapshot})
+}
+
+// apply lets a member's state machine take what comes next for it. The
+// snapshot on disk may be newer than the one asked for.
+func (c *testCluster) apply(m *member) {
+	e := m.applies[0]
+	m.applies = m.applies[1:]
+	var to Index
+	switch e := e.(type) {
+	case Apply:
+		to = e.Entries[len(e.Entries)-1].Index
+		for _, x := range e.Entries {
+			if x.Index > Index(len(m.applied)) {
+				c.choose(m, x)
+				m.applied = append(m.applied, x)
+			}
+		}
+	case RestoreSnapshot:
+		to = e.Snapshot.Index
+		if m.disk.snap.Index < to {
+			c.t.Fatalf("member %d restores a snapshot of %d, its disk has %d", m.id, to, m.disk.snap.Index)
+		}
+		if to > Index(len(m.applied)) {
+			m.applied = append([]Entry(nil), m.disk.data...)
+		}
+	}
+	c.step(m, Applied{to})
 }
 
 func (c *testCluster) step(m *member, ev Event) {
 	effects := append([]Effect(nil), m.core.Step(ev)...)
 	for _, e := range effects {
 		switch e := e.(type) {
-		case AppendLog, SaveSnapshot, ResetLog, CutLog:
+		case SaveSnapshot:
+			m.saves = append(m.saves, e)
+		case AppendLog, ResetLog, CutLog:
 			m.pending = append(m.pending, e)
 		case Send:
 			c.send(e.Envelope)
 		case SendSnapshot:
 			c.send(Envelope{m.id, e.To, e.Term, InstallSnapshot{Snapshot: m.disk.snap}})
-		case Apply:
-			for _, x := range e.Entries {
-				c.choose(m, x)
-				m.applied = append(m.applied, x)
-			}
-			m.queue = append(m.queue, Applied{e.Entries[len(e.Entries)-1].Index})
-		case RestoreSnapshot:
-			m.applied = append([]Entry(nil), c.snapshots[e.Snapshot.Index]...)
-			m.queue = append(m.queue, Applied{e.Snapshot.Index})
+		case Apply, RestoreSnapshot:
+			m.applies = append(m.applies, e)
 		case SetTimer:
 			m.timers[e.Timer] = c.now + int64(e.After)
 		case StopTimer:
@@ -190,9 +241,33 @@ func (c *testCluster) step(m *member, ev Event) {
 			}
 		case Proposed:
 			c.seen["proposed"]++
+			if w := c.writes[value(e.ID)]; w != nil {
+				w.placed = SnapshotMeta{e.Index, e.Term}
+				c.judge(w)
+			}
 		case Refused:
 			c.seen[fmt.Sprintf("refused %d", e.Reason)]++
+			if w := c.writes[value(e.ID)]; w != nil && e.Reason != Lost {
+				w.refused = true
+				c.judge(w)
+			}
 		}
+	}
+}
+
+func value(id uint64) string { return fmt.Sprintf("v%d", id) }
+
+// judge checks what a proposer was told against what was chosen, whichever
+// of the two was known first.
+func (c *testCluster) judge(w *fate) {
+	if w.index == 0 {
+		return
+	}
+	if w.refused {
+		c.t.Fatalf("definiteness: the refused command %d was chosen at %d", w.id, w.index)
+	}
+	if w.placed.Index > 0 && w.placed != (SnapshotMeta{w.index, c.chosen[w.index-1].Term}) {
+		c.t.Fatalf("command %d was placed at %v and chosen at %d", w.id, w.placed, w.index)
 	}
 }
 
@@ -208,6 +283,13 @@ func (c *testCluster) choose(m *member, e Entry) {
 		return
 	}
 	c.chosen = append(c.chosen, e)
+	if w := c.writes[string(e.Data)]; w != nil {
+		if w.index != 0 {
+			c.t.Fatalf("exactly once: command %d was chosen at %d and at %d", w.id, w.index, e.Index)
+		}
+		w.index = e.Index
+		c.judge(w)
+	}
 	// Committed means durable on a quorum, by our own count of the disks.
 	have := 0
 	for _, o := range c.members {
@@ -244,6 +326,14 @@ func (c *testCluster) send(e Envelope) {
 		delay += int64(c.rng.IntN(200 * ms))
 		c.seen["reordered"]++
 	}
+	if len(c.old) < 200 {
+		c.old = append(c.old, e)
+	} else {
+		c.old[c.rng.IntN(len(c.old))] = e
+	}
+	if c.rng.IntN(20) == 0 {
+		c.net = append(c.net, flight{c.now + delay, c.old[c.rng.IntN(len(c.old))]})
+	}
 	c.net = append(c.net, flight{c.now + delay, e})
 	if c.rng.IntN(40) == 0 {
 		c.net = append(c.net, flight{c.now + delay + int64(c.rng.IntN(100*ms)), e})
@@ -277,10 +367,11 @@ func (c *testCluster) tick() {
 		for c.rng.IntN(3) > 0 && len(m.pending) > 0 {
 			c.advance(m)
 		}
-		if len(m.queue) > 0 {
-			ev := m.queue[0]
-			m.queue = m.queue[1:]
-			c.step(m, ev)
+		if c.rng.IntN(10) == 0 && len(m.saves) > 0 {
+			c.save(m)
+		}
+		for c.rng.IntN(3) > 0 && len(m.applies) > 0 {
+			c.apply(m)
 		}
 	}
 }
@@ -293,13 +384,7 @@ func (c *testCluster) load() {
 	c.nextID++
 	switch c.rng.IntN(8) {
 	case 0, 1:
-		highest := Index(0)
-		for _, o := range c.members {
-			if n := len(o.applied); o.core != nil && n > 0 {
-				highest = max(highest, o.applied[n-1].Index)
-			}
-		}
-		c.reads[c.nextID] = highest
+		c.reads[c.nextID] = Index(len(c.chosen))
 		c.step(m, Read{[]uint64{c.nextID}})
 	case 2:
 		if n := len(m.applied); n > 0 && m.core.applied == m.applied[n-1].Index {
@@ -307,19 +392,37 @@ func (c *testCluster) load() {
 			if _, ok := c.snapshots[at]; !ok {
 				c.snapshots[at] = append([]Entry(nil), m.applied...)
 			}
-			if m.core.applied > m.core.snapshot.Index+10 {
+			if m.core.applied > m.core.snapshot.Index+5 {
 				c.step(m, Compact{Index: at})
 			}
 		}
 	default:
-		c.step(m, Propose{[]Proposal{{c.nextID, fmt.Appendf(nil, "v%d", c.nextID)}}})
+		var batch []Proposal
+		for range 1 + c.rng.IntN(3) {
+			c.nextID++
+			c.writes[value(c.nextID)] = &fate{id: c.nextID}
+			batch = append(batch, Proposal{c.nextID, []byte(value(c.nextID))})
+		}
+		c.step(m, Propose{batch})
 	}
 }
 
 // misbehave cuts, heals, crashes and restarts.
 func (c *testCluster) misbehave() {
 	n := len(c.members)
-	switch c.rng.IntN(6) {
+	switch c.rng.IntN(7) {
+	case 6:
+		// A restart that is over before anybody has missed the member, which
+		// then gets copies of what its past life got.
+		if m := c.members[c.rng.IntN(n)]; m.core != nil {
+			c.crash(m)
+			c.boot(m)
+			for _, e := range c.old {
+				if e.To == m.id {
+					c.net = append(c.net, flight{c.now + int64(c.rng.IntN(20*ms)), e})
+				}
+			}
+		}
 	case 0:
 		a, b := NodeID(1+c.rng.IntN(n)), NodeID(1+c.rng.IntN(n))
 		c.cut[[2]NodeID{a, b}] = true
@@ -386,8 +489,10 @@ func (c *testCluster) settle() {
 			c.boot(m)
 		}
 	}
+	// A little bandwidth has much to make up for: what was proposed before is
+	// still on its way, an entry a round trip.
 	before := len(c.chosen)
-	for i := range 3000 {
+	for i := 0; i < 3000 || i < 60_000 && !c.agreed(); i++ {
 		c.tick()
 		if i > 1000 && i < 1100 {
 			c.load()
@@ -401,4 +506,20 @@ func (c *testCluster) settle() {
 			c.t.Fatalf("liveness: member %d applied %d of %d", m.id, got, len(c.chosen))
 		}
 	}
+}
+
+// agreed says whether every member has applied the leader's whole log.
+func (c *testCluster) agreed() bool {
+	last := Index(0)
+	for _, m := range c.members {
+		if m.core.role == Leader {
+			last = m.core.log.last().Index
+		}
+	}
+	for _, m := range c.members {
+		if last == 0 || Index(len(m.applied)) != last {
+			return false
+		}
+	}
+	return true
 }

@@ -8,6 +8,7 @@ type Core struct {
 	rand uint64 // state of the member's own random source
 
 	hard   HardState
+	booted Term // the term in which this member started
 	role   Role
 	leader NodeID
 	// loyal says that a leader was heard of within the last ElectionTimeout
@@ -43,6 +44,7 @@ func New(cfg Config, restored Restored) (*Core, error) {
 		cfg:      cfg,
 		rand:     cfg.Seed,
 		hard:     restored.HardState,
+		booted:   restored.HardState.Term,
 		log:      raftLog{base: restored.Base, entries: restored.Entries},
 		snapshot: restored.Snapshot,
 		commit:   restored.Snapshot.Index,

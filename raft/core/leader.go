@@ -221,7 +221,7 @@ func (c *Core) onAppendReply(e Envelope, m AppendReply) {
 	}
 	p.moved = true
 	next := c.log.agreeable(m.Hint.Index, m.Hint.Term)
-	if m.Hint.Index < c.log.base.Index || next.Term > m.Hint.Term {
+	if p.match < c.log.base.Index && (m.Hint.Index < c.log.base.Index || next.Term > m.Hint.Term) {
 		p.probe(c.log.base.Index) // only entries that are gone could agree
 	} else {
 		p.probe(max(p.match, next.Index) + 1)

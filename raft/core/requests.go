@@ -68,13 +68,17 @@ func (c *Core) feedAll() {
 
 // onForward appends a follower's commands, once. A copy of a Forward seen
 // before gets no answer, since the one that was given stands. The memory of
-// what was seen lasts as long as the term, also when the lead does not.
+// what was seen lasts as long as the term, also when the lead does not. A
+// restart ends it: who voted for itself before, in this term, may have led
+// and taken the first copy, and gives no answer, since a refusal is definite.
 func (c *Core) onForward(e Envelope, m Forward) {
 	if c.seen(e.From, m.ID) {
 		return
 	}
 	if c.role != Leader {
-		c.send(e.From, ForwardReply{ID: m.ID, Refused: true})
+		if c.hard.Term > c.booted || c.hard.Vote != c.cfg.ID {
+			c.send(e.From, ForwardReply{ID: m.ID, Refused: true})
+		}
 		return
 	}
 	first := c.log.last().Index + 1

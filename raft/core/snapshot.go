@@ -30,8 +30,8 @@ func (c *Core) onSnapshotSaved(ev SnapshotSaved) {
 		return
 	}
 	c.snapshot = ev.Snapshot
-	if c.snapshot.Index <= c.log.base.Index+c.cfg.CompactTail {
-		return
+	if c.install.under() || c.snapshot.Index <= c.log.base.Index+c.cfg.CompactTail {
+		return // a log that is being replaced is not cut as well
 	}
 	to := c.snapshot.Index - c.cfg.CompactTail
 	c.log.cut(to)
@@ -80,7 +80,11 @@ func (c *Core) onSnapshotReply(e Envelope, m SnapshotReply) {
 		return
 	}
 	p.moved = true
+	before := p.match
 	p.accept(m.Match, c.log.base.Index)
+	if p.mode == installing && p.match > before {
+		p.probe(p.match + 1) // the log was cut again meanwhile: the next one, at once
+	}
 	c.advanceCommit()
 	c.feed(p)
 }
