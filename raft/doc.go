@@ -55,5 +55,6 @@
 // Every queue is bounded: the requests' by Config.QueueLimit, and those behind
 // the core by what the core has under way, which Config.MaxBacklogBytes keeps
 // in bounds: beyond it proposals are refused, and entries that a leader sends
-// are dropped as if the network had lost them; it sends them again.
+// are dropped as if the network had lost them; it sends them again. Commands
+// that a follower forwards are dropped likewise, and are lost to it.
 package raft

@@ -66,5 +66,5 @@ type Counters struct {
 	SnapshotsLoaded uint64 // from a leader
 	SnapshotsSent   uint64
 	Overloaded      uint64 // requests refused because too much waits
-	Shed            uint64 // received Appends dropped because too much waits for the disk
+	Shed            uint64 // received Appends and Forwards dropped because too much waits for the disk
 }

@@ -137,13 +137,24 @@ func (r *Raft) takeMessages() {
 }
 
 // receive hands a message to the core. While the disk lags too far behind,
-// entries are dropped as the network might have done.
+// entries and forwarded commands are dropped as the network might have done.
 func (r *Raft) receive(e core.Envelope) {
-	if m, ok := e.Message.(core.Append); ok && len(m.Entries) > 0 && r.backlog.Load() > r.cfg.MaxBacklogBytes {
+	if r.backlog.Load() > r.cfg.MaxBacklogBytes && forTheDisk(e.Message) {
 		r.counters.shed.Add(1)
 		return
 	}
 	r.step(core.Received{Envelope: e})
+}
+
+// forTheDisk says whether a message brings what would have to be written.
+func forTheDisk(m core.Message) bool {
+	switch m := m.(type) {
+	case core.Append:
+		return len(m.Entries) > 0
+	case core.Forward:
+		return true
+	}
+	return false
 }
 
 // takeEvents tells the core of what was completed.

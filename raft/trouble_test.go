@@ -282,3 +282,39 @@ func TestEntriesAreShedWhileTheDiskLags(t *testing.T) {
 		}
 	})
 }
+
+// TestForwardsAreShedWhileTheDiskLags: a leader whose disk cannot follow does
+// not hoard what others forward to it, although their disks, being fast, let
+// it all be committed.
+func TestForwardsAreShedWhileTheDiskLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.delay = 200 * time.Millisecond
+		c.config = func(cfg *raft.Config) { cfg.MaxBacklogBytes, cfg.ElectionTimeout = 2000, 3*time.Second }
+		c.startAll()
+		defer c.stopAll()
+		leader := c.leader()
+		c.agree()
+		c.delay = 0
+		follower := c.others(leader)[0]
+		c.stop(follower)
+		f := c.start(follower)
+		c.within(5*time.Second, "the follower knows the leader", func() bool { return f.Status().Leader == leader })
+		synctest.Wait()
+		before := c.members[leader].Status().Last
+		for range 100 {
+			if err := f.ProposeAsync(make([]byte, 500), func(raft.Accepted, error) {}); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Millisecond)
+		}
+		m := c.members[leader]
+		if taken := m.Status().Last - before; taken > 15 {
+			t.Errorf("%d forwarded commands of 500 bytes fit a backlog of 2000", taken)
+		}
+		if m.Counters().Shed == 0 {
+			t.Error("nothing was shed")
+		}
+		c.agree()
+	})
+}
