@@ -7,7 +7,7 @@
 //	  results.json   the verdict; "unknown, not finished" until there is one
 //	  report.html    for a person
 //	  harness.log    what the harness wrote
-//	  nodes/n1/      the node's log, its agent's state, when invalid its data
+//	  nodes/n1/      the node's log and metrics, its agent's state, when invalid its data
 //
 // and results/latest, a link to the newest. A run holds a lock (flock) on its
 // folder's .lock while it lives.

@@ -102,9 +102,9 @@ type ReadIndexReply struct {
 }
 
 // Forward carries commands from a follower's clients to the leader. Its ID
-// rises with every Forward of a sender; the leader refuses one that does not,
-// or that was sent in another term, so that no network can make a command run
-// twice.
+// rises with every Forward of a sender; the leader takes none that does not,
+// nor one that was sent in another term, and gives it no answer, so that no
+// network can make a command run twice or a refusal untrue.
 type Forward struct {
 	ID       RequestID
 	Commands [][]byte
