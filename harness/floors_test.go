@@ -18,18 +18,18 @@ var floors = []struct {
 	packages string
 	floor    int
 }{
-	{"raft/core", 0}, {"node/api", 0}, {"nemesis/wire", 0}, {"harness/history", 0}, {"harness/scenarios", 0},
+	{"raft/core", 0}, {"node/api", 0}, {"nemesis/wire", 0}, {"harness/history", 0}, {"harness/scenarios", 0}, {"harness/trace", 0},
 	{"raft/wal", 1}, {"raft/transport", 1}, {"node/kv", 1},
 	{"harness/generator", 1}, {"harness/cluster", 1}, {"harness/catalogue", 1},
 	{"raft", 2}, {"node/service", 2}, {"harness/interpreter", 2}, {"harness/checker", 2},
 	{"nemesis", 3}, {"workloads", 3}, {"docker", 3}, {"node/server", 3}, {"harness/store", 3},
 	{"harness/report", 4}, {"harness/scenario", 4},
-	{"harness", 5}, {"node", 5}, {"nemesis/agent", 5},
+	{"harness", 5}, {"node", 5}, {"nemesis/agent", 5}, {"sim", 5},
 }
 
 // rooms are folders whose sub-packages belong to the package that leads them:
 // they may be imported by it alone, and import each other.
-var rooms = []string{"raft/wal", "nemesis/agent", "workloads", "docker", "harness/scenario", "harness/cluster"}
+var rooms = []string{"raft/wal", "nemesis/agent", "workloads", "docker", "harness/scenario", "harness/cluster", "sim"}
 
 // never lists what a package may not import, directly.
 var never = []struct {

@@ -25,8 +25,15 @@ type Bug struct {
 	// a crash is a catch too.
 	Invariant string
 	Within    time.Duration // a run of the scenario has to end by then
-	Story     string        // why it is reachable there
-	files     []*gitdiff.File
+	// Simulated names what may catch it in the simulator: checks, and invariants
+	// that are watched inside the cluster. Empty: the simulator cannot, and the
+	// story says why.
+	Simulated []string
+	// Explore is what a search for it is asked for otherwise than the default:
+	// path=value, as flags of harness explore would say.
+	Explore []string
+	Story   string // why it is reachable there
+	files   []*gitdiff.File
 }
 
 // Load reads every *.patch of a folder, sorted by slug.
@@ -119,6 +126,12 @@ func (b *Bug) set(name, value string) error {
 		b.Check = value
 	case "Invariant":
 		b.Invariant = value
+	case "Simulated":
+		for name := range strings.SplitSeq(value, ",") {
+			b.Simulated = append(b.Simulated, strings.TrimSpace(name))
+		}
+	case "Explore":
+		b.Explore = append(b.Explore, value)
 	case "Within":
 		d, err := time.ParseDuration(value)
 		if err != nil || d <= 0 {
@@ -126,20 +139,28 @@ func (b *Bug) set(name, value string) error {
 		}
 		b.Within = d
 	default:
-		return fmt.Errorf("unknown field %q; allowed are Bug, Origin, Breaks, Scenario, Set, Check, Invariant and Within", name)
+		return fmt.Errorf("unknown field %q; allowed are Bug, Origin, Breaks, Scenario, Set, Check, Invariant, Within, Simulated and Explore", name)
 	}
 	return nil
 }
 
+// OnDocker says whether a scenario on containers has to catch it. Some bugs are
+// within reach of the simulator alone.
+func (b *Bug) OnDocker() bool { return b.Scenario != "" || b.Check != "" || b.Within != 0 }
+
 func (b *Bug) complete() error {
 	missing := []string{}
-	for name, value := range map[string]string{"Origin": b.Origin, "Breaks": b.Breaks, "Scenario": b.Scenario, "Check": b.Check, "a story": b.Story} {
+	needed := map[string]string{"Origin": b.Origin, "Breaks": b.Breaks, "a story": b.Story}
+	if b.OnDocker() || len(b.Simulated) == 0 {
+		needed["Scenario"], needed["Check"] = b.Scenario, b.Check
+		if b.Within == 0 {
+			missing = append(missing, "Within")
+		}
+	}
+	for name, value := range needed {
 		if value == "" {
 			missing = append(missing, name)
 		}
-	}
-	if b.Within == 0 {
-		missing = append(missing, "Within")
 	}
 	slices.Sort(missing)
 	if len(missing) > 0 {

@@ -18,6 +18,9 @@ func (c *Core) onTimer(t Timer) {
 		c.loyal = false
 		c.setLeader(None, "leader silent")
 		c.setElectionTimer(c.jitter())
+	case c.cfg.NoPreVote:
+		c.reason = "election timeout"
+		c.stand()
 	default:
 		c.askPreVotes()
 	}
@@ -87,8 +90,9 @@ func (c *Core) stand() {
 	clear(c.disk.held)
 	c.disk.held = c.disk.held[:0]
 	c.client.taken = nil
-	c.setLeader(None, "")
-	c.reason = "pre-election won"
+	if c.setLeader(None, ""); !c.cfg.NoPreVote {
+		c.reason = "pre-election won"
+	}
 	c.votes = tally{voters: len(c.cfg.Voters)}
 	c.setElectionTimer(c.cfg.ElectionTimeout + c.jitter())
 	c.broadcast(Vote{Last: c.log.last()})

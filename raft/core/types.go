@@ -112,6 +112,11 @@ type Config struct {
 	// command of the term.
 	NoNoop bool
 
+	// NoPreVote leaves out the pre-election (thesis §9.6): a member whose
+	// election timer ran out stands for election at once. For searches that are to
+	// see both, and for hosts that count terms.
+	NoPreVote bool
+
 	// Seed feeds this member's own random source (election jitter).
 	Seed uint64
 }
