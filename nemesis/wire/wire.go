@@ -14,11 +14,17 @@ const (
 	PathPause  = "/v1/pause"  // SIGSTOP, wait until every thread is stopped
 	PathResume = "/v1/resume" // SIGCONT
 	PathDrop   = "/v1/drop"   // Drop: the chain holds exactly these rules
-	PathHeal   = "/v1/heal"   // flush the chain, clocks to rate 1, resume; every network and process fault off
-	PathClock  = "/v1/clock"  // Clock: skew the node's clocks
-	PathState  = "/v1/state"  // GET State
-	PathProbes = "/v1/probes" // GET Probes
-	PathLog    = "/v1/log"    // GET the node's log so far, stamped, as JSON lines of LogLine
+	// PathHeal flushes the chain, ends the rules about packets, makes the disk
+	// healthy, sets clocks to rate 1 and resumes: every fault off, but that a
+	// node that does not run is not started.
+	PathHeal    = "/v1/heal"
+	PathClock   = "/v1/clock"   // Clock: skew the node's clocks
+	PathPackets = "/v1/packets" // Packets: what arrives is lost, late, twice or out of order
+	PathPower   = "/v1/power"   // Power: lose power, wait for it
+	PathDisk    = "/v1/disk"    // Disk: syncs are slow or fail
+	PathState   = "/v1/state"   // GET State
+	PathProbes  = "/v1/probes"  // GET Probes
+	PathLog     = "/v1/log"     // GET the node's log so far, stamped, as JSON lines of LogLine
 )
 
 // Config is the agent's configuration, a JSON file in the container.
@@ -108,6 +114,15 @@ type State struct {
 	Clock     Clock `json:"clock"`
 	Realtime  int64 `json:"realtime"`
 	Monotonic int64 `json:"monotonic"`
+	// PacketRules and DiskTrouble are what is in force of PathPackets and
+	// PathDisk. A FailSync or FailWrite counts down and is zero once it has
+	// failed.
+	PacketRules []PacketRule `json:"packet_rules,omitempty"`
+	DiskTrouble Disk         `json:"disk_trouble,omitzero"`
+	// Packets, Power and Disk count what these faults did in the whole run.
+	Packets PacketCount `json:"packets,omitzero"`
+	Power   PowerCount  `json:"power,omitzero"`
+	Disk    DiskCount   `json:"disk,omitzero"`
 }
 
 // RuleCount is a rule in force and what it has dropped: packets of the node
@@ -123,7 +138,7 @@ type Exit struct {
 	At     int64  `json:"at"`
 	PID    int    `json:"pid"`
 	Code   int    `json:"code"`             // -1 when ended by a signal
-	Signal string `json:"signal,omitempty"` // its name
+	Signal string `json:"signal,omitempty"` // its name, or SignalPower
 	Asked  bool   `json:"asked"`            // by a command of the harness
 }
 
