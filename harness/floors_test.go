@@ -18,7 +18,7 @@ var floors = []struct {
 	packages string
 	floor    int
 }{
-	{"raft/core", 0}, {"node/api", 0}, {"nemesis/wire", 0}, {"harness/history", 0}, {"harness/scenarios", 0}, {"harness/trace", 0},
+	{"raft/core", 0}, {"node/api", 0}, {"nemesis/wire", 0}, {"harness/history", 0}, {"harness/scenarios", 0}, {"harness/trace", 0}, {"raft/wal/memfs", 0},
 	{"raft/wal", 1}, {"raft/transport", 1}, {"node/kv", 1},
 	{"harness/generator", 1}, {"harness/cluster", 1}, {"harness/catalogue", 1},
 	{"raft", 2}, {"node/service", 2}, {"harness/interpreter", 2}, {"harness/checker", 2},

@@ -29,3 +29,8 @@ type Violation struct {
 func (v *Violation) Error() string {
 	return fmt.Sprintf("%s: %s (step %d)", v.Name, v.Text, v.Step)
 }
+
+// Names lists the rules.
+func Names() []Name {
+	return []Name{ElectionSafety, LogMatching, LeaderCompleteness, StateMachineSafety, CommittedLost, DurablePromises, ReadRound, Panic}
+}

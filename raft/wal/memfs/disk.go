@@ -90,6 +90,13 @@ type Disk struct {
 	hook  Hook
 	calls int
 	mount *FS
+	taken Taken
+}
+
+// Taken is what crashes took of what was not synced, in whole or in part.
+type Taken struct {
+	Writes int // writes and truncations of files
+	Names  int // creations, renames and removals
 }
 
 // New makes an empty disk. The seed decides what crashes leave.
@@ -122,6 +129,13 @@ func (d *Disk) Calls() int {
 	return d.calls
 }
 
+// Taken is what all crashes so far have taken.
+func (d *Disk) Taken() Taken {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.taken
+}
+
 // Kill ends the incarnation as kill -9 does: the operating system lives on
 // and loses nothing.
 func (d *Disk) Kill() {
@@ -142,11 +156,11 @@ func (d *Disk) crash(loss Loss) {
 	seen := map[*node]bool{}
 	for _, name := range slices.Sorted(maps.Keys(d.dirs)) {
 		dir := d.dirs[name]
-		dir.crash(loss, d.rng)
+		d.taken.Names += dir.crash(loss, d.rng)
 		for _, file := range slices.Sorted(maps.Keys(dir.durable)) {
 			if n := dir.durable[file]; !seen[n] {
 				seen[n] = true
-				n.crash(loss, d.rng)
+				d.taken.Writes += n.crash(loss, d.rng)
 			}
 		}
 	}

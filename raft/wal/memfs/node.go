@@ -51,9 +51,16 @@ func (n *node) sync() {
 }
 
 // crash leaves of each sector, and of the size, what it was after some number
-// of the changes that were not synced.
-func (n *node) crash(loss Loss, rng *rand.Rand) {
-	pick := picker(loss, len(n.changes), rng)
+// of the changes that were not synced, and says how many of them were lost, in
+// whole or in part.
+func (n *node) crash(loss Loss, rng *rand.Rand) (lost int) {
+	draw, least := picker(loss, len(n.changes), rng), len(n.changes)
+	pick := func() int {
+		survived := draw()
+		least = min(least, survived)
+		return survived
+	}
+	before := len(n.changes)
 	versions := [][]byte{n.durable}
 	longest := len(n.durable)
 	for _, c := range n.changes {
@@ -69,6 +76,7 @@ func (n *node) crash(loss Loss, rng *rand.Rand) {
 		}
 	}
 	n.durable, n.visible, n.changes = result, append([]byte(nil), result...), nil
+	return before - least
 }
 
 // picker says, each time it is asked, how many of the changes survived.
@@ -125,8 +133,9 @@ func (d *directory) sync() {
 	d.changes = nil
 }
 
-// crash lets each change of names survive or not. A rename is one change.
-func (d *directory) crash(loss Loss, rng *rand.Rand) {
+// crash lets each change of names survive or not, and says how many did not. A
+// rename is one change.
+func (d *directory) crash(loss Loss, rng *rand.Rand) (lost int) {
 	kept := picker(loss, len(d.changes), rng)()
 	for i, c := range d.changes {
 		survives := i < kept
@@ -135,7 +144,10 @@ func (d *directory) crash(loss Loss, rng *rand.Rand) {
 		}
 		if survives {
 			c.apply(d.durable)
+		} else {
+			lost++
 		}
 	}
 	d.visible, d.changes = maps.Clone(d.durable), nil
+	return lost
 }

@@ -1,0 +1,126 @@
+package machines
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"partita/harness/trace"
+	"partita/raft/core"
+	"partita/sim/engine"
+	"partita/sim/invariant"
+)
+
+// Config says what the machines run and how they are connected.
+type Config struct {
+	Names []string // of the nodes, in order; the first has ID 1
+	Seed  uint64
+	// Core is what all members share; ID, Voters and Seed are filled in.
+	Core             core.Config
+	SnapshotEvery    core.Index
+	SegmentBytes     int64
+	OperationTimeout time.Duration // after which a node gives a request up
+	PeerSilence      time.Duration // after which a connection that carries nothing is given up
+	Disk             Latency       // of a sync
+	Network          Latency       // of a message between nodes
+	Logs             bool          // keep the nodes' logs
+	Trace            bool          // keep an account of every step
+}
+
+// Latency is how long something takes: Least to Most, and Slow in one of
+// hundred cases.
+type Latency struct{ Least, Most, Slow time.Duration }
+
+// draw draws a span of time.
+func (l Latency) draw(rng *rand.Rand) time.Duration {
+	r := rng.Uint64()
+	if r%100 == 0 {
+		return l.Slow
+	}
+	return l.Least + time.Duration((r>>8)%uint64(l.Most-l.Least+1))
+}
+
+// Cluster is machines and the links between them.
+type Cluster struct {
+	cfg      Config
+	engine   *engine.Engine
+	watch    *invariant.Watch
+	machines []*machine
+	links    [][]*link // [from][to], in order of ID
+	coverage [numCounters]int
+	trace    []trace.Step
+	began    time.Duration // when the run began, for the trace
+	messages int           // sent so far
+}
+
+// New makes machines that are switched off.
+func New(e *engine.Engine, cfg Config) *Cluster {
+	c := &Cluster{cfg: cfg, engine: e}
+	c.watch = invariant.New(cfg.Names, e.Ran)
+	voters := make([]core.NodeID, len(cfg.Names))
+	for i := range voters {
+		voters[i] = core.NodeID(i + 1)
+	}
+	for i, name := range cfg.Names {
+		c.machines = append(c.machines, newMachine(c, name, core.NodeID(i+1), voters))
+	}
+	for i, from := range c.machines {
+		row := make([]*link, len(c.machines))
+		for j, to := range c.machines {
+			if i != j {
+				row[j] = newLink(c, from, to)
+			}
+		}
+		c.links = append(c.links, row)
+	}
+	return c
+}
+
+// source is the random source of one part of the cluster, so that what
+// happens to one part does not shift what is drawn for another.
+func (c *Cluster) source(part string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(part))
+	return rand.New(rand.NewPCG(c.cfg.Seed, h.Sum64()))
+}
+
+// Names lists the nodes.
+func (c *Cluster) Names() []string { return c.cfg.Names }
+
+// Watch is the watch over the rules.
+func (c *Cluster) Watch() *invariant.Watch { return c.watch }
+
+// Boot switches all machines on.
+func (c *Cluster) Boot() {
+	for _, m := range c.machines {
+		m.start()
+	}
+}
+
+// Leads says whether some node believes that it leads.
+func (c *Cluster) Leads() bool {
+	for _, m := range c.machines {
+		if m.process != nil && m.process.role == core.Leader {
+			return true
+		}
+	}
+	return false
+}
+
+// machine finds a machine by name, nil if there is none.
+func (c *Cluster) machine(name string) *machine {
+	for _, m := range c.machines {
+		if m.name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// name gives a node's name, empty for nobody.
+func (c *Cluster) name(id core.NodeID) string {
+	if id == core.None || int(id) > len(c.cfg.Names) {
+		return ""
+	}
+	return c.cfg.Names[id-1]
+}

@@ -1,0 +1,65 @@
+package machines
+
+// counter is something that happened inside a cluster, to be counted.
+type counter int
+
+const (
+	elections counter = iota
+	elected
+	stepDowns
+	preVotesRefused
+	votesRefused
+	appendsRefused
+	truncations
+	snapshotsTaken
+	snapshotsInstalled
+	snapshotsRestored
+	tornTails
+	segmentsBegun
+	forwardedWrites
+	forwardedReads
+	readsConfirmed
+	overwritten
+	lostForwards
+	syncsShared
+	messagesSent
+	messagesHeld
+	messagesLost
+	messagesDuplicated
+	messagesReordered
+	messagesDelayed
+	boots
+	kills
+	powerLosses
+	writesTaken
+	namesTaken
+	syncFailures
+	slowSyncs
+	pauses
+	clockChanges
+	numCounters
+)
+
+// counterNames are the counters as they are printed, in order.
+var counterNames = [numCounters]string{
+	"elections", "leaders elected", "leaders stepped down", "pre-votes refused", "votes refused", "appends refused", "truncations",
+	"snapshots taken", "snapshots installed", "snapshots restored at boot", "torn tails cut", "segments begun",
+	"forwarded writes", "forwarded reads", "reads confirmed", "writes overwritten", "forwards lost", "syncs shared by batches",
+	"messages sent", "messages held back by a cut", "messages lost", "messages duplicated", "messages reordered", "messages delayed",
+	"boots", "kills", "power losses", "unsynced writes lost", "unsynced names lost", "syncs failed", "syncs slowed", "pauses", "clock changes",
+}
+
+// count counts one.
+func (c *Cluster) count(what counter) { c.coverage[what]++ }
+
+// Counters lists the names of everything that is counted, in order.
+func Counters() []string { return counterNames[:] }
+
+// Coverage is how often each of Counters happened.
+func (c *Cluster) Coverage() map[string]int {
+	all := map[string]int{}
+	for i, name := range counterNames {
+		all[name] = c.coverage[i]
+	}
+	return all
+}

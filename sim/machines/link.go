@@ -1,0 +1,219 @@
+package machines
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"partita/harness/trace"
+	"partita/nemesis/wire"
+	"partita/raft/core"
+)
+
+// How a connection behaves around a cut: how soon what was held back is sent
+// again after the heal, and how soon a connection that was given up is dialled
+// anew.
+const (
+	retransmitWithin = 200 * time.Millisecond
+	redialWithin     = 300 * time.Millisecond
+	maxHeld          = 1024 // messages held back by a cut; further ones are lost
+)
+
+// link carries messages from one machine to another.
+type link struct {
+	cluster  *Cluster
+	from, to *machine
+	rng      *rand.Rand
+	rule     *wire.Rule       // of the receiver's agent: what comes is dropped
+	packets  *wire.PacketRule // of the receiver's agent: what comes is disturbed
+	cuts     []cut            // every cut so far, for the probes
+	last     time.Duration    // when the latest message in order arrives
+	held     []parcel         // by a cut, in order
+	silent   time.Duration    // since when a cut holds back messages
+	broken   bool             // the connection was given up
+	redialed time.Duration    // messages sent before are lost
+
+	dropped uint64 // messages that a cut kept back
+}
+
+// cut is an interval in which a link was cut; until is 0 while it lasts.
+type cut struct{ since, until time.Duration }
+
+// parcel is a message on its way.
+type parcel struct {
+	number   int
+	envelope core.Envelope
+	sent     time.Duration
+}
+
+func newLink(c *Cluster, from, to *machine) *link {
+	return &link{cluster: c, from: from, to: to, rng: c.source("link " + from.name + " " + to.name)}
+}
+
+// send puts a message on its way.
+func (l *link) send(e core.Envelope) {
+	c := l.cluster
+	c.count(messagesSent)
+	c.messages++
+	p := parcel{c.messages, e, c.engine.Now()}
+	if c.cfg.Trace {
+		c.note(trace.Step{Kind: trace.Send, Node: l.from.name, Peer: l.to.name, Message: p.number, Text: c.describe(e)})
+	}
+	delay := c.cfg.Network.draw(l.rng)
+	if l.packets == nil {
+		l.inOrder(p, delay)
+		return
+	}
+	l.disturbed(p, delay)
+}
+
+// inOrder delivers a message after those that were sent before.
+func (l *link) inOrder(p parcel, delay time.Duration) {
+	now := l.cluster.engine.Now()
+	l.last = max(l.last, now+delay)
+	l.arrive(p, l.last-now)
+}
+
+func (l *link) arrive(p parcel, after time.Duration) {
+	l.cluster.engine.After(after, func() { l.arrived(p) })
+}
+
+// disturbed does to a message what the rule in force asks for.
+func (l *link) disturbed(p parcel, delay time.Duration) {
+	r, count := l.packets, &l.to.packets
+	count.Seen++
+	if l.chance(r.Loss) {
+		count.Lost++
+		l.lose(p, "lost by the network")
+		l.cluster.count(messagesLost)
+		return
+	}
+	if extra := r.Delay + l.upTo(r.Jitter); extra > 0 {
+		count.Delayed++
+		l.cluster.count(messagesDelayed)
+		delay += time.Duration(extra)
+	}
+	if l.chance(r.Duplicate) {
+		count.Duplicated++
+		l.cluster.count(messagesDuplicated)
+		l.arrive(p, delay+time.Duration(l.upTo(r.Spread)))
+	}
+	if l.chance(r.Reorder) {
+		count.Reordered++
+		l.cluster.count(messagesReordered)
+		l.arrive(p, delay+time.Duration(l.upTo(r.Spread)))
+		return
+	}
+	l.inOrder(p, delay)
+}
+
+func (l *link) chance(probability float64) bool {
+	return probability > 0 && l.rng.Float64() < probability
+}
+
+func (l *link) upTo(ns int64) int64 {
+	if ns <= 0 {
+		return 0
+	}
+	return l.rng.Int64N(ns + 1)
+}
+
+// arrived takes a message at the receiver's end.
+func (l *link) arrived(p parcel) {
+	now := l.cluster.engine.Now()
+	switch {
+	case l.rule != nil:
+		l.hold(p, now)
+	case p.sent < l.redialed:
+		l.lose(p, "lost: the connection was closed")
+	default:
+		l.to.take(p, l.from)
+	}
+}
+
+// hold keeps a message back while the link is cut, as a sender would that
+// gets no acknowledgement; after too long a silence the connection ends, and all
+// that it had to carry with it.
+func (l *link) hold(p parcel, now time.Duration) {
+	l.dropped++
+	l.cluster.count(messagesHeld)
+	if len(l.held) == 0 && !l.broken {
+		l.silent = now
+	}
+	if now-l.silent > l.cluster.cfg.PeerSilence {
+		l.giveUp()
+	}
+	if l.broken || len(l.held) >= maxHeld {
+		l.lose(p, "lost: the link is cut")
+		return
+	}
+	l.held = append(l.held, p)
+}
+
+// giveUp closes the connection.
+func (l *link) giveUp() {
+	for _, p := range l.held {
+		l.lose(p, "lost: the connection was closed")
+	}
+	l.held, l.broken = l.held[:0], true
+}
+
+// setRule cuts the link, or joins it.
+func (l *link) setRule(rule *wire.Rule) {
+	now := l.cluster.engine.Now()
+	was := l.rule
+	l.rule = rule
+	switch {
+	case was == nil && rule != nil:
+		l.cuts = append(l.cuts, cut{since: now})
+	case was != nil && rule == nil:
+		l.cuts[len(l.cuts)-1].until = now
+		l.join(now)
+	}
+}
+
+// join sends again what was held back, or begins a new connection.
+func (l *link) join(now time.Duration) {
+	if len(l.held) > 0 && now-l.silent > l.cluster.cfg.PeerSilence {
+		l.giveUp()
+	}
+	if l.broken {
+		l.broken, l.redialed = false, now+time.Duration(l.upTo(int64(redialWithin)))
+		return
+	}
+	again := time.Duration(l.upTo(int64(retransmitWithin)))
+	for _, p := range l.held {
+		l.inOrder(p, again)
+	}
+	l.held = l.held[:0]
+}
+
+// reset ends the connection because a process at either end has ended: what
+// is held back is lost, and what was sent is lost if the receiver ended.
+func (l *link) reset(receiverEnded bool) {
+	for _, p := range l.held {
+		l.lose(p, "lost: the connection was closed")
+	}
+	l.held = l.held[:0]
+	if receiverEnded {
+		l.redialed = l.cluster.engine.Now()
+	}
+}
+
+func (l *link) lose(p parcel, why string) {
+	if l.cluster.cfg.Trace {
+		l.cluster.note(trace.Step{Kind: trace.Drop, Node: l.to.name, Peer: l.from.name, Message: p.number,
+			Text: fmt.Sprintf("%s: %s", kindOf(p.envelope.Message), why)})
+	}
+}
+
+// cutAt says whether the link was cut at an instant.
+func (l *link) cutAt(at time.Duration) bool {
+	for i := len(l.cuts) - 1; i >= 0; i-- {
+		c := l.cuts[i]
+		if at >= c.since {
+			return c.until == 0 || at < c.until
+		}
+	}
+	return false
+}

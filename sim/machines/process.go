@@ -1,0 +1,325 @@
+package machines
+
+import (
+	"errors"
+	"time"
+
+	"partita/harness/trace"
+	"partita/nemesis/wire"
+	"partita/node/api"
+	"partita/node/service"
+	"partita/raft/core"
+	"partita/raft/wal"
+	"partita/raft/wal/memfs"
+	"partita/sim/engine"
+)
+
+// dataDir is where the log lies on a machine's disk.
+const dataDir = "data"
+
+// The limits of a node's service, as in node/server.
+const (
+	maxPending  = 8192
+	maxOutcomes = 1 << 16
+)
+
+// applyWithin is how long a state machine may take for a batch.
+const applyWithin = 500 * time.Microsecond
+
+// process is one incarnation of a node.
+type process struct {
+	m       *machine
+	core    *core.Core
+	log     *wal.Log
+	service *service.Service
+	role    core.Role
+	leader  core.NodeID
+	ended   bool
+
+	events   []core.Event // that wait for the core's turn
+	stepping bool
+	timers   [core.HeartbeatTimer + 1]timer
+
+	writes   []core.Effect // for the log, in order
+	writer   *engine.Task
+	idle     bool // the writer waits for work
+	saves    []core.SaveSnapshot
+	saver    *engine.Task
+	applies  []core.Effect
+	applying bool
+
+	nextID uint64
+	calls  map[uint64]*call
+}
+
+// timer is one of a process's timers. Its event in the engine may come too
+// soon, and is then put off: most timers are set anew long before they run out.
+type timer struct {
+	armed    bool
+	deadline time.Duration // on the process's own clock
+	awaited  time.Duration // when the engine's event comes; 0 if there is none
+	number   uint64        // of that event
+	ran      bool          // while the process was paused
+}
+
+// boot starts a process from what the disk holds.
+func (m *machine) boot(t *engine.Task, cfg core.Config, boot int) {
+	current := func() bool { return m.booting && m.boots == boot }
+	m.guard(nil, func() {
+		repaired := 0
+		log, err := wal.Open(m.disk.Mount(), dataDir, wal.Options{
+			SegmentBytes: m.cluster.cfg.SegmentBytes, OnRepair: func(wal.Repair) { repaired++ },
+		})
+		m.cluster.coverage[tornTails] += repaired
+		if !current() {
+			return // it ended meanwhile
+		}
+		if err != nil {
+			m.storageFailed(err)
+			return
+		}
+		restored := log.Restored()
+		m.cluster.watch.Booted(m.id, restored)
+		c, err := core.New(cfg, restored)
+		if err != nil {
+			m.storageFailed(err)
+			return
+		}
+		svc, err := service.New(service.Config{
+			Node: m.name, SnapshotEvery: m.cluster.cfg.SnapshotEvery, MaxPending: maxPending, MaxOutcomes: maxOutcomes,
+		})
+		if err != nil {
+			panic("machines: the service's configuration: " + err.Error())
+		}
+		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}}
+		m.process, m.booting = p, false
+		p.writer = m.engine.Go(p.write)
+		p.saver = m.engine.Go(p.save)
+		if m.cluster.cfg.Trace {
+			m.note(trace.Step{Kind: trace.Start, Text: describeRestored(restored)})
+		}
+		p.step(core.Started{})
+		m.stateNote(p)
+	})
+}
+
+// storageFailed ends a process whose disk cannot be trusted: exit code 3. A
+// disk whose power failed says nothing any more.
+func (m *machine) storageFailed(err error) {
+	if errors.Is(err, memfs.ErrCrashed) {
+		return
+	}
+	m.logged("ERROR", "exit", map[string]any{"code": 3, "error": err.Error()})
+	m.end(wire.Exit{Code: 3})
+}
+
+// end ends the process's tasks; nobody gets an answer.
+func (p *process) end() {
+	p.ended = true
+	running := p.m.engine.Running()
+	for _, t := range []*engine.Task{p.writer, p.saver} {
+		if t != running { // it ends by itself: all its calls of the disk fail
+			t.Stop()
+		}
+	}
+	for _, c := range p.calls {
+		c.broken = true
+	}
+	for _, id := range sortedIDs(p.calls) {
+		p.calls[id].finish(nil, nil)
+	}
+}
+
+// step gives the core an event, and those that come of it.
+func (p *process) step(ev core.Event) {
+	p.events = append(p.events, ev)
+	if p.stepping || p.ended {
+		return
+	}
+	p.stepping = true
+	p.m.guard(p, func() {
+		for i := 0; i < len(p.events) && !p.ended; i++ {
+			for _, e := range p.core.Step(p.events[i]) {
+				p.execute(e)
+			}
+		}
+	})
+	clear(p.events)
+	p.events = p.events[:0]
+	p.stepping = false
+}
+
+// execute does or delegates what the core wants done.
+func (p *process) execute(e core.Effect) {
+	m := p.m
+	switch e := e.(type) {
+	case core.AppendLog:
+		if m.cluster.watch.Asked(m.id, e) > 0 {
+			m.cluster.count(truncations)
+		}
+		p.enqueue(e)
+	case core.ResetLog, core.CutLog:
+		p.enqueue(e)
+	case core.SaveSnapshot:
+		m.cluster.watch.Snapshot(m.id, e.Snapshot.Index, e.Data)
+		p.saves = append(p.saves, e)
+		p.saver.Wake()
+	case core.Apply, core.RestoreSnapshot:
+		p.applies = append(p.applies, e)
+		p.apply()
+	case core.SendSnapshot:
+		m.engine.After(applyWithin, func() { m.whenRunning(func() { p.ship(e) }) })
+	case core.Send:
+		p.send(e.Envelope)
+	case core.SetTimer:
+		p.set(e.Timer, time.Duration(e.After))
+	case core.StopTimer:
+		p.timers[e.Timer].armed, p.timers[e.Timer].ran = false, false
+	case core.Proposed:
+		p.serve(p.service.Proposed(e.ID, e.Index, e.Term))
+	case core.ReadReady:
+		m.cluster.count(readsConfirmed)
+		m.cluster.watch.ReadReady(m.id, e.ID, e.Index)
+		p.serve(p.service.ReadReady(e.ID, e.Index))
+	case core.Refused:
+		m.cluster.watch.ReadEnded(m.id, e.ID)
+		p.serve(p.service.Refused(e.ID, e.Reason))
+	case core.Changed:
+		p.changed(e)
+	default:
+		panic("machines: every effect of the core is executed")
+	}
+}
+
+func (p *process) send(e core.Envelope) {
+	c := p.m.cluster
+	c.watch.Sent(p.m.id, e)
+	switch msg := e.Message.(type) {
+	case core.Forward:
+		c.count(forwardedWrites)
+	case core.ReadIndex:
+		c.count(forwardedReads)
+	case core.PreVoteReply:
+		if !msg.Granted {
+			c.count(preVotesRefused)
+		}
+	case core.VoteReply:
+		if !msg.Granted {
+			c.count(votesRefused)
+		}
+	case core.AppendReply:
+		if !msg.Accepted {
+			c.count(appendsRefused)
+		}
+	}
+	c.links[p.m.id-1][e.To-1].send(e)
+}
+
+// ship sends the newest snapshot.
+func (p *process) ship(e core.SendSnapshot) {
+	if p.ended {
+		return
+	}
+	meta, data, err := p.log.Snapshot()
+	if err != nil {
+		p.m.storageFailed(err)
+		return
+	}
+	p.send(core.Envelope{From: p.m.id, To: e.To, Term: e.Term, Message: core.InstallSnapshot{Snapshot: meta, Data: data}})
+}
+
+// changed takes note of a change of role, term or leader, as the node logs it.
+func (p *process) changed(now core.Changed) {
+	m := p.m
+	m.cluster.watch.Changed(m.id, now)
+	if now.Role != p.role {
+		switch {
+		case now.Role == core.Candidate:
+			m.cluster.count(elections)
+		case now.Role == core.Leader:
+			m.cluster.count(elected)
+		case p.role == core.Leader:
+			m.cluster.count(stepDowns)
+		}
+	}
+	p.role, p.leader = now.Role, now.Leader
+	if m.cluster.cfg.Trace {
+		m.note(trace.Step{Kind: trace.Change, Text: describeChange(m.cluster, now)})
+	}
+	m.logged("INFO", api.LogChanged, map[string]any{
+		"role": now.Role.String(), "term": uint64(now.Term), "leader": m.cluster.name(now.Leader), "reason": now.Reason,
+	})
+}
+
+// set starts a timer. The engine's event that is under way serves it if it
+// does not come too late.
+func (p *process) set(which core.Timer, after time.Duration) {
+	t := &p.timers[which]
+	now := p.m.engine.Now()
+	t.armed, t.ran, t.deadline = true, false, p.m.mono.at(now)+after
+	if at := now + p.m.mono.until(after); t.awaited == 0 || at < t.awaited {
+		p.await(which, at)
+	}
+}
+
+// await asks the engine for an event at which the timer is looked at.
+func (p *process) await(which core.Timer, at time.Duration) {
+	t := &p.timers[which]
+	t.number++
+	number := t.number
+	t.awaited = at
+	p.m.engine.After(at-p.m.engine.Now(), func() {
+		if t := &p.timers[which]; !p.ended && t.number == number {
+			t.awaited = 0
+			p.look(which)
+		}
+	})
+}
+
+// look fires a timer whose deadline has come, or waits on.
+func (p *process) look(which core.Timer) {
+	t := &p.timers[which]
+	if !t.armed {
+		return
+	}
+	now := p.m.engine.Now()
+	if left := t.deadline - p.m.mono.at(now); left > 0 {
+		p.await(which, now+p.m.mono.until(left))
+		return
+	}
+	if p.m.paused {
+		t.ran = true
+		return
+	}
+	p.fire(which)
+}
+
+func (p *process) fire(which core.Timer) {
+	p.timers[which].armed, p.timers[which].ran = false, false
+	if p.m.cluster.cfg.Trace {
+		p.m.note(trace.Step{Kind: trace.Timer, Text: timerNames[which] + " ran out"})
+	}
+	p.step(core.TimerFired{Timer: which})
+	p.m.stateNote(p)
+}
+
+// timersAfterPause fires what ran out while the process was paused, unless a
+// message that came before it has set it anew.
+func (p *process) timersAfterPause() {
+	for which := range p.timers {
+		if !p.ended && p.timers[which].ran {
+			p.fire(core.Timer(which))
+		}
+	}
+}
+
+// clockChanged looks at the timers again: their deadlines are on a clock that
+// runs otherwise now.
+func (p *process) clockChanged() {
+	now := p.m.engine.Now()
+	for which := range p.timers {
+		if t := &p.timers[which]; t.armed && !t.ran {
+			p.await(core.Timer(which), now+p.m.mono.until(max(0, t.deadline-p.m.mono.at(now))))
+		}
+	}
+}

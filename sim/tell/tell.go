@@ -1,0 +1,97 @@
+// Package tell says in words what passes between members of a cluster and what
+// they are, for the accounts of a simulated run and of an exhaustive search.
+package tell
+
+import (
+	"fmt"
+	"strings"
+
+	"partita/raft/core"
+)
+
+// Kind names a message.
+func Kind(m core.Message) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", m), "core.")
+}
+
+// Envelope says a message with its sender's term: "Append term 3: entry 5
+// after (4, term 2), commit 4".
+func Envelope(e core.Envelope) string {
+	return fmt.Sprintf("%s term %d: %s", Kind(e.Message), e.Term, body(e.Message))
+}
+
+func body(m core.Message) string {
+	switch m := m.(type) {
+	case core.PreVote:
+		return "log ends with " + entry(m.Last)
+	case core.PreVoteReply:
+		return grant(m.Granted, m.Asked)
+	case core.Vote:
+		return "log ends with " + entry(m.Last)
+	case core.VoteReply:
+		return grant(m.Granted, m.Asked)
+	case core.Append:
+		return fmt.Sprintf("%s after %s, commit %d", entries(m.Entries), entry(m.Prev), m.Commit)
+	case core.AppendReply:
+		if m.Accepted {
+			return fmt.Sprintf("holds up to %d", m.Match)
+		}
+		return fmt.Sprintf("refused after %d (asked in term %d), go on at %s", m.Prev, m.Asked, entry(m.Hint))
+	case core.Heartbeat:
+		return fmt.Sprintf("round %d, commit %d", m.Round, m.Commit)
+	case core.HeartbeatReply:
+		return fmt.Sprintf("round %d of term %d", m.Round, m.Asked)
+	case core.InstallSnapshot:
+		return "up to " + entry(m.Snapshot)
+	case core.SnapshotReply:
+		return fmt.Sprintf("holds up to %d", m.Match)
+	case core.ReadIndex:
+		return fmt.Sprintf("read %d.%d", m.ID.Boot, m.ID.Number)
+	case core.ReadIndexReply:
+		if m.Refused {
+			return fmt.Sprintf("read %d.%d refused", m.ID.Boot, m.ID.Number)
+		}
+		return fmt.Sprintf("read %d.%d as of %d", m.ID.Boot, m.ID.Number, m.Index)
+	case core.Forward:
+		return fmt.Sprintf("%d commands, number %d.%d", len(m.Commands), m.ID.Boot, m.ID.Number)
+	case core.ForwardReply:
+		if m.Refused {
+			return fmt.Sprintf("number %d.%d refused", m.ID.Boot, m.ID.Number)
+		}
+		return fmt.Sprintf("number %d.%d put at %d", m.ID.Boot, m.ID.Number, m.First)
+	}
+	return ""
+}
+
+func entry(m core.SnapshotMeta) string { return fmt.Sprintf("(%d, term %d)", m.Index, m.Term) }
+
+func grant(granted bool, asked core.Term) string {
+	if granted {
+		return fmt.Sprintf("granted, asked in term %d", asked)
+	}
+	return fmt.Sprintf("refused, asked in term %d", asked)
+}
+
+func entries(all []core.Entry) string {
+	switch len(all) {
+	case 0:
+		return "nothing"
+	case 1:
+		return fmt.Sprintf("entry %d of term %d", all[0].Index, all[0].Term)
+	}
+	return fmt.Sprintf("entries %d to %d, the last of term %d", all[0].Index, all[len(all)-1].Index, all[len(all)-1].Term)
+}
+
+// State says what a member is: "leader in term 3, log to (5, term 3), commit
+// 4". Name gives a node's name.
+func State(s core.Status, name func(core.NodeID) string) string {
+	text := fmt.Sprintf("%s in term %d, log to %d", s.Role, s.Term, s.Last)
+	if s.Durable != s.Last {
+		text += fmt.Sprintf(" (durable to %d)", s.Durable)
+	}
+	text += fmt.Sprintf(", commit %d, applied %d", s.Commit, s.Applied)
+	if s.Leader != core.None && s.Role != core.Leader {
+		text += ", follows " + name(s.Leader)
+	}
+	return text
+}
