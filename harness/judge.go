@@ -96,7 +96,7 @@ func (j *judgement) check(ctx context.Context) {
 		"linearizable": linearizable.Result,
 		"stats":        checker.Stats(j.workload.Operations, j.ops),
 		"faults":       checker.Faults(s.Kinds(), j.faults),
-		"crashes":      checker.Crashes(nodes),
+		"crashes":      checker.Crashes(nodes, j.faults, j.results.MonotonicStartNS),
 		"record":       j.incomplete(),
 		"availability": checker.Availability(checker.AvailabilityInput{
 			Operations: j.ops, Faults: j.faults, Nodes: s.NodeNames(),

@@ -13,6 +13,9 @@ const (
 	Kill      = "kill"
 	Pause     = "pause"
 	Clock     = "clock"
+	Packets   = "packets"
+	Power     = "power"
+	Disk      = "disk"
 )
 
 // NetAdmin is the capability that iptables takes inside a container.
@@ -27,6 +30,8 @@ type Kind struct {
 	Capabilities []string
 	// Clocks says that nodes have to be started with replaceable clocks.
 	Clocks bool
+	// Simulated says that so far only the simulator can inject it.
+	Simulated bool
 	// Defaults makes the options of a fault of which the scenario says nothing.
 	Defaults func() Options
 }
@@ -38,8 +43,13 @@ type Options interface {
 	Complete(nodes int)
 	// Validate says what cannot be: every error is a *Problem.
 	Validate(nodes int) error
-	// Schedule draws the faults. None is in force after until.
+	// Schedule draws the faults. None is in force after until. A given schedule
+	// is returned as it is.
 	Schedule(seed int64, nodes []string, until time.Duration) []Injection
+	// given is the schedule that the scenario gives, nil if there is none; give
+	// sets it.
+	given() []Injection
+	give(schedule []Injection)
 	// episode makes the one fault that an injection asks for. The order of the
 	// nodes has the leader in front where the injection asks for it.
 	episode(in Injection) episode
@@ -87,6 +97,33 @@ func Kinds() []Kind {
 				return &ClockOptions{Every: 6 * time.Second, For: 4 * time.Second, Offset: time.Minute, Rate: 2}
 			},
 		},
+		{
+			Name:        Packets,
+			Description: "loses, delays, duplicates and reorders what arrives at nodes",
+			Simulated:   true,
+			Defaults: func() Options {
+				return &PacketsOptions{
+					Every: 6 * time.Second, For: 4 * time.Second, Loss: 0.2, Duplicate: 0.2, Reorder: 0.3,
+					Delay: 50 * time.Millisecond, Jitter: 20 * time.Millisecond, Spread: 100 * time.Millisecond,
+				}
+			},
+		},
+		{
+			Name:        Power,
+			Description: "takes the power of nodes in the middle of a file-system call, and with it all that no sync covers",
+			Simulated:   true,
+			Defaults: func() Options {
+				return &PowerOptions{Every: 7 * time.Second, For: 2 * time.Second, Calls: 100}
+			},
+		},
+		{
+			Name:        Disk,
+			Description: "makes syncs slow, or lets a sync or a write fail",
+			Simulated:   true,
+			Defaults: func() Options {
+				return &DiskOptions{Every: 6 * time.Second, For: 3 * time.Second, Slow: 200 * time.Millisecond, Calls: 10}
+			},
+		},
 	}
 }
 
@@ -112,15 +149,27 @@ type PartitionOptions struct {
 	// Phase is how long a flapping partition stays as it is, cut or whole: at
 	// least 300 ms, so that the probes can tell.
 	Phase time.Duration `yaml:"phase"`
+
+	Given[PartitionFault] `yaml:",inline"`
 }
 
 // minPhase is six probes.
 const minPhase = 300 * time.Millisecond
 
-// Complete puts every shape that fits into an empty deck.
+// Complete puts every shape that fits into an empty deck, and into given faults
+// what follows from their shape.
 func (o *PartitionOptions) Complete(nodes int) {
 	if o.Shapes == nil {
 		o.Shapes = Shapes(nodes)
+	}
+	for i := range o.Faults {
+		f := &o.Faults[i]
+		if f.Targets == "" {
+			f.Targets = roleOf(f.Shape)
+		}
+		if f.Phase == 0 && f.Shape == Flapping {
+			f.Phase = o.Phase
+		}
 	}
 }
 
@@ -141,7 +190,7 @@ func (o *PartitionOptions) Validate(nodes int) error {
 	if slices.Contains(o.Shapes, Flapping) && o.For < 2*o.Phase {
 		return &Problem{"for", fmt.Sprintf("%v: a flapping partition lasts at least two phases of %v", o.For, o.Phase)}
 	}
-	return nil
+	return o.check(nodes)
 }
 
 // Process is how faults of processes are asked for.
@@ -151,6 +200,8 @@ type Process struct {
 	// Every is from start to start, For how long a node is down or stopped.
 	Every time.Duration `yaml:"every"`
 	For   time.Duration `yaml:"for"`
+
+	Given[ProcessFault] `yaml:",inline"`
 }
 
 // Complete puts every role that the cluster has into an empty deck.
@@ -165,7 +216,10 @@ func (o *Process) Validate(nodes int) error {
 	if err := deckOf("targets", o.Targets, func(s string) error { return holds(s, nodes) }); err != nil {
 		return err
 	}
-	return timing(o.Every, o.For)
+	if err := timing(o.Every, o.For); err != nil {
+		return err
+	}
+	return o.check(nodes)
 }
 
 // KillOptions asks for nodes that die and come back.
@@ -202,6 +256,8 @@ type ClockOptions struct {
 	Offset time.Duration `yaml:"offset"`
 	// Rate is the largest factor, and its inverse the smallest.
 	Rate float64 `yaml:"rate"`
+
+	Given[ClockFault] `yaml:",inline"`
 }
 
 // The limits of skews: small ones could not be told from the time that a
@@ -225,16 +281,7 @@ func (o *ClockOptions) Complete(int) {
 
 // Validate checks shapes, roles, times and skews.
 func (o *ClockOptions) Validate(nodes int) error {
-	err := deckOf("shapes", o.Shapes, func(s string) error {
-		if slices.Contains(clockShapes, s) {
-			return nil
-		}
-		return fmt.Errorf("unknown shape %q: %s", s, allowed(s, clockShapes))
-	})
-	if err != nil {
-		return err
-	}
-	if err := deckOf("targets", o.Targets, func(s string) error { return holds(s, nodes) }); err != nil {
+	if err := decks(o.Shapes, clockShapes, o.Targets, nodes); err != nil {
 		return err
 	}
 	if err := timing(o.Every, o.For); err != nil {
@@ -246,7 +293,7 @@ func (o *ClockOptions) Validate(nodes int) error {
 	if !(o.Rate >= minRate && o.Rate <= maxRate) {
 		return &Problem{"rate", fmt.Sprintf("%v: want %v to %v; slow clocks run at its inverse", o.Rate, minRate, maxRate)}
 	}
-	return nil
+	return o.check(nodes)
 }
 
 // timing checks the times that all kinds have.
@@ -259,6 +306,20 @@ func timing(every, lasts time.Duration) error {
 		return &Problem{"every", fmt.Sprintf("%v: it counts from start to start and must not be less than for, which is %v", every, lasts)}
 	}
 	return nil
+}
+
+// decks checks the lists of kinds that have shapes and targets.
+func decks(shapes, allShapes, targets []string, nodes int) error {
+	err := deckOf("shapes", shapes, func(s string) error {
+		if slices.Contains(allShapes, s) {
+			return nil
+		}
+		return fmt.Errorf("unknown shape %q: %s", s, allowed(s, allShapes))
+	})
+	if err != nil {
+		return err
+	}
+	return deckOf("targets", targets, func(s string) error { return holds(s, nodes) })
 }
 
 // deckOf checks each entry of a list.

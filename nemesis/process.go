@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,11 +14,13 @@ import (
 // started or let go on.
 const comeBackWithin = 2 * time.Second
 
-// process is one kill or pause while it lasts.
+// process is one fault that ends or stops processes, while it lasts.
 type process struct {
 	nodes  []string
-	inject string // path of the command that begins it
-	cure   string // and of the one that ends it
+	inject string                // path of the command that begins it
+	cure   string                // and of the one that ends it
+	body   func(node string) any // of the first; nil: none
+	ask    map[string]any        // what goes into the record beyond role and times
 	before []wire.State
 	during []wire.State
 	ended  bool
@@ -25,6 +28,8 @@ type process struct {
 	// before it; back, whether the node is well again.
 	broken func(before, during wire.State) bool
 	back   func(before, after wire.State) bool
+	// facts are what else a node's two states tell; nil: nothing.
+	facts func(before, during wire.State) map[string]any
 }
 
 // episode kills the nodes that hold the role.
@@ -53,17 +58,21 @@ func (o *PauseOptions) episode(in Injection) episode {
 	}
 }
 
-// asked adds nothing to the role and the times.
-func (p *process) asked() map[string]any { return map[string]any{} }
+// asked is what the kind adds to the role and the times.
+func (p *process) asked() map[string]any {
+	asked := map[string]any{}
+	maps.Copy(asked, p.ask)
+	return asked
+}
 
-// apply sends the signal to all targets at once and looks.
+// apply tells all targets at once and looks.
 func (p *process) apply(w cluster.World) (time.Duration, error) {
 	var err error
 	if p.before, err = states(w, p.nodes); err != nil {
 		p.before = nil
 		return 0, fmt.Errorf("look before: %w", err)
 	}
-	done, err := tell(w, p.nodes, p.inject, nil)
+	done, err := tell(w, p.nodes, p.inject, p.body)
 	if err != nil {
 		return 0, err
 	}
@@ -117,6 +126,9 @@ func (p *process) judge(w cluster.World) (bool, map[string]any, error) {
 			"pid":     p.before[i].PID,
 			"during":  map[string]any{"pid": p.during[i].PID, "stopped": p.during[i].Stopped},
 			"evident": p.broken(p.before[i], p.during[i]),
+		}
+		if p.facts != nil {
+			maps.Copy(facts, p.facts(p.before[i], p.during[i]))
 		}
 		if after != nil {
 			facts["after"] = map[string]any{"pid": after[i].PID, "stopped": after[i].Stopped}

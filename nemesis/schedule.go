@@ -20,7 +20,7 @@ type Injection struct {
 	Kind  string
 	At    time.Duration // when it is to begin
 	Heal  time.Duration // when it is to end
-	Shape string        // of partitions and clocks
+	Shape string        // of every kind but kill and pause
 	// Targets is the role that is hit. Order holds every node; those who have
 	// the role stand in front, but for the leader, who is moved there when the
 	// fault begins.
@@ -31,6 +31,13 @@ type Injection struct {
 	// Skew is what a clock fault asks for, else empty. An offset is from where
 	// the clock stands.
 	Skew wire.Clock
+	// Packets is what a packet fault asks for, from nobody yet; else empty.
+	Packets wire.PacketRule
+	// Calls is in which call, counted from the beginning of the fault, power is
+	// lost or a disk fails: one number for each node that holds the role.
+	Calls []int
+	// Slow is how much longer syncs take on a slow disk, else zero.
+	Slow time.Duration
 }
 
 // String says the injection in one line.
@@ -50,6 +57,9 @@ func (in Injection) String() string {
 		if c.skew != nil {
 			s += fmt.Sprintf(", %s by %v at rate %.3f", c.name, time.Duration(c.skew.Offset), c.skew.Rate)
 		}
+	}
+	if in.Calls != nil {
+		s += fmt.Sprintf(", in calls %v", in.Calls)
 	}
 	return s
 }
@@ -148,19 +158,36 @@ func starts(kind string, rng *rand.Rand, nodes []string, every, lasts, until tim
 	return all
 }
 
+// drawCalls draws a number from 1 to most for each node that holds the role.
+// One is drawn for every node, so that the stream does not depend on the role.
+func drawCalls(rng *rand.Rand, most int, in Injection) []int {
+	calls := make([]int, len(in.Order))
+	for i := range calls {
+		calls[i] = 1 + rng.IntN(most)
+	}
+	return calls[:len(in.targets())]
+}
+
+// roleOf is the role that a partition's shape is about.
+func roleOf(shape string) string {
+	if shape == Leader || shape == One {
+		return shape
+	}
+	return All
+}
+
 // Schedule deals shapes.
 func (o *PartitionOptions) Schedule(seed int64, nodes []string, until time.Duration) []Injection {
+	if given := o.given(); given != nil {
+		return given
+	}
 	rng := source(seed, Partition)
 	all := starts(Partition, rng, nodes, o.Every, o.For, until)
 	cards := deck{cards: o.Shapes, rng: rng}
 	for i := range all {
-		all[i].Shape, all[i].Targets = cards.deal(), All
-		switch all[i].Shape {
-		case Leader:
-			all[i].Targets = Leader
-		case One:
-			all[i].Targets = One
-		case Flapping:
+		all[i].Shape = cards.deal()
+		all[i].Targets = roleOf(all[i].Shape)
+		if all[i].Shape == Flapping {
 			all[i].Phase = o.Phase
 		}
 	}
@@ -169,6 +196,9 @@ func (o *PartitionOptions) Schedule(seed int64, nodes []string, until time.Durat
 
 // schedule deals roles.
 func (o *Process) schedule(kind string, seed int64, nodes []string, until time.Duration) []Injection {
+	if given := o.injections(kind); given != nil {
+		return given
+	}
 	rng := source(seed, kind)
 	all := starts(kind, rng, nodes, o.Every, o.For, until)
 	cards := deck{cards: o.Targets, rng: rng}
@@ -190,6 +220,9 @@ func (o *PauseOptions) Schedule(seed int64, nodes []string, until time.Duration)
 
 // Schedule deals shapes and roles and draws offsets and rates.
 func (o *ClockOptions) Schedule(seed int64, nodes []string, until time.Duration) []Injection {
+	if given := o.given(); given != nil {
+		return given
+	}
 	rng := source(seed, Clock)
 	all := starts(Clock, rng, nodes, o.Every, o.For, until)
 	shapes, targets := deck{cards: o.Shapes, rng: rng}, deck{cards: o.Targets, rng: rng}

@@ -131,6 +131,11 @@ func TestValidate(t *testing.T) {
 		change(o)
 		return o
 	}
+	packets := func(change func(*PacketsOptions)) Options {
+		o := Kinds()[4].Defaults().(*PacketsOptions)
+		change(o)
+		return o
+	}
 	for name, c := range map[string]struct {
 		options Options
 		nodes   int
@@ -151,6 +156,16 @@ func TestValidate(t *testing.T) {
 		"small offset":         {clock(func(o *ClockOptions) { o.Offset = time.Millisecond }), 3, "offset", "want 1s"},
 		"rate of nothing":      {clock(func(o *ClockOptions) { o.Rate = 0 }), 3, "rate", "want 1.5 to 100"},
 		"unknown clock shape":  {clock(func(o *ClockOptions) { o.Shapes = []string{"realtime-jump"} }), 3, "shapes", "allowed are realtime-offset"},
+		"too few calls":        {&PowerOptions{Every: time.Second, For: time.Second}, 3, "calls", "want 1 to"},
+		"unknown power shape":  {&PowerOptions{Shapes: []string{"lost"}}, 3, "shapes", `did you mean "lose"`},
+		"no loss":              {packets(func(o *PacketsOptions) { o.Loss = 0 }), 3, "loss", "above 0"},
+		"more than certain":    {packets(func(o *PacketsOptions) { o.Reorder = 1.5 }), 3, "reorder", "at most 1"},
+		"no delay":             {packets(func(o *PacketsOptions) { o.Delay = 0 }), 3, "delay", "want 1ms"},
+		"negative jitter":      {packets(func(o *PacketsOptions) { o.Jitter = -1 }), 3, "jitter", "want 0s"},
+		"no spread":            {packets(func(o *PacketsOptions) { o.Spread = 0 }), 3, "spread", "want 1ms"},
+		"packets to nobody":    {packets(func(*PacketsOptions) {}), 1, "shapes", "a cluster of 1"},
+		"no slower":            {&DiskOptions{Every: time.Second, For: time.Second, Calls: 1}, 3, "slow", "want 1ms"},
+		"unknown disk shape":   {&DiskOptions{Shapes: []string{"fail-read"}}, 3, "shapes", `allowed are slow, fail-sync`},
 		"unknown clock target": {clock(func(o *ClockOptions) { o.Targets = []string{"n1"} }), 3, "targets", "unknown role"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +196,7 @@ func TestNearest(t *testing.T) {
 		"a letter left out": {"pase", "pause"},
 		"a letter too many": {"killl", "kill"},
 		"letters changed":   {"cluck", "clock"},
-		"nothing near":      {"disk", ""},
+		"nothing near":      {"storm", ""},
 		"empty":             {"", ""},
 		"far too long":      {strings.Repeat("kill", 100), ""},
 	} {

@@ -49,7 +49,57 @@ type machine struct {
 	started   time.Duration
 	realtime  line
 	monotonic line
-	stubborn  bool // its clocks and its process ignore commands
+	stubborn  bool // it ignores commands, but for rules
+	reckless  bool // it goes on after its disk has failed
+	packets   []wire.PacketRule
+	disk      wire.Disk
+	since     time.Duration // up to when packets and disk are counted
+	counts    struct {
+		packets wire.PacketCount
+		power   wire.PowerCount
+		disk    wire.DiskCount
+	}
+}
+
+// callEvery is how often a node sends a message to each other one, syncs and
+// writes.
+const callEvery = 10 * time.Millisecond
+
+// pass lets the messages, syncs and writes happen that are due by now.
+func (w *world) pass(m *machine) {
+	calls := int((w.now - m.since) / callEvery)
+	m.since += time.Duration(calls) * callEvery
+	if m.pid == 0 || m.stopped {
+		return
+	}
+	c := &m.counts.packets
+	for _, r := range m.packets {
+		n := func(chance float64) uint64 { return uint64(chance * float64(calls)) }
+		c.Seen += uint64(calls)
+		c.Lost, c.Duplicated, c.Reordered = c.Lost+n(r.Loss), c.Duplicated+n(r.Duplicate), c.Reordered+n(r.Reorder)
+		if r.Delay > 0 {
+			c.Delayed += uint64(calls)
+		}
+	}
+	if m.disk.Slow > 0 {
+		m.counts.disk.Slowed += calls
+	}
+	failed := m.fails(&m.disk.FailSync, &m.counts.disk.FailedSyncs, calls)
+	failed = m.fails(&m.disk.FailWrite, &m.counts.disk.FailedWrites, calls) || failed
+	if failed && !m.reckless {
+		m.exits = append(m.exits, wire.Exit{At: w.shared(m.since), PID: m.pid, Code: api.ExitStorage})
+		m.pid = 0
+	}
+}
+
+// fails counts calls down to the one that fails.
+func (m *machine) fails(left, failed *int, calls int) bool {
+	if *left == 0 || *left > calls {
+		*left = max(0, *left-calls)
+		return false
+	}
+	*left, *failed = 0, *failed+1
+	return true
 }
 
 // change is the set of rules since an instant.
@@ -157,6 +207,7 @@ func (w *world) Agents(commands []cluster.Command, timeout time.Duration) []clus
 
 // serve is one agent.
 func (w *world) serve(m *machine, path, query string, c cluster.Command, start time.Duration) error {
+	w.pass(m)
 	switch path {
 	case wire.PathState:
 		*c.Into.(*wire.State) = w.state(m)
@@ -173,12 +224,42 @@ func (w *world) serve(m *machine, path, query string, c cluster.Command, start t
 		if err := w.skew(m, c.Body.(wire.Clock)); err != nil {
 			return err
 		}
+	case wire.PathPackets:
+		if rules := c.Body.(wire.Packets).Rules; !m.stubborn && (!w.stuck || len(rules) > 0) {
+			m.packets = rules
+		}
+	case wire.PathDisk:
+		if !m.stubborn {
+			m.disk = c.Body.(wire.Disk)
+		}
+	case wire.PathPower:
+		if err := w.power(m, c.Body.(wire.Power), start); err != nil {
+			return err
+		}
 	default:
 		if err := w.process(m, path); err != nil {
 			return err
 		}
 	}
 	*c.Into.(*wire.Done) = wire.Done{Began: w.shared(start), Ended: w.shared(w.now), PID: m.pid}
+	return nil
+}
+
+// power is lost after as many calls as were asked for, of all nodes meanwhile.
+func (w *world) power(m *machine, p wire.Power, start time.Duration) error {
+	switch {
+	case m.stubborn:
+		return nil
+	case p.Calls < 1 || p.Within <= 0:
+		return fmt.Errorf("in call %d, within %d ns", p.Calls, p.Within)
+	}
+	w.now = max(w.now, start+min(time.Duration(p.Calls)*callEvery, time.Duration(p.Within)))
+	if m.pid != 0 {
+		m.exits = append(m.exits, wire.Exit{At: w.shared(w.now), PID: m.pid, Code: -1, Signal: wire.SignalPower, Asked: true})
+	}
+	m.pid, m.stopped = 0, false
+	m.counts.power.Losses++
+	m.counts.power.Writes += p.Calls % 3
 	return nil
 }
 
@@ -226,6 +307,8 @@ func (w *world) state(m *machine) wire.State {
 	s := wire.State{
 		Node: m.name, Now: w.shared(w.now), PID: m.pid, Stopped: m.stopped, Boots: m.boots,
 		Exits: slices.Clone(m.exits), Dropped: m.dropped, Realtime: w.realtime(), Monotonic: w.shared(w.now),
+		PacketRules: slices.Clone(m.packets), DiskTrouble: m.disk,
+		Packets: m.counts.packets, Power: m.counts.power, Disk: m.counts.disk,
 	}
 	s.Clock.Realtime = &wire.Skew{Offset: m.realtime.at(w.now), Rate: m.realtime.rate}
 	s.Clock.Monotonic = &wire.Skew{Offset: m.monotonic.at(w.now), Rate: m.monotonic.rate}
@@ -299,6 +382,9 @@ func (w *world) whole(t *testing.T) {
 		}
 		if m.realtime.rate != 1 || m.realtime.offset != 0 || m.monotonic.rate != 1 {
 			t.Errorf("%s still has skewed clocks: %+v %+v", m.name, m.realtime, m.monotonic)
+		}
+		if len(m.packets) > 0 || m.disk != (wire.Disk{}) {
+			t.Errorf("%s still has rules about packets %v or trouble with its disk %+v", m.name, m.packets, m.disk)
 		}
 	}
 }

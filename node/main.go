@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"partita/node/api"
 	"partita/node/server"
 )
 
@@ -19,7 +20,7 @@ import (
 const (
 	exitBroken  = 1
 	exitUsage   = 2
-	exitStorage = 3
+	exitStorage = api.ExitStorage
 )
 
 // errUsage is wrapped by complaints about the command line.

@@ -131,13 +131,55 @@ func TestCrashes(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := Crashes([]NodeRecord{{Node: "n0"}, c.node}); got.Verdict != c.verdict || got.Reason != c.reason {
+			if got := Crashes([]NodeRecord{{Node: "n0"}, c.node}, nil, 0); got.Verdict != c.verdict || got.Reason != c.reason {
 				t.Errorf("%s, %q", got.Verdict, got.Reason)
 			}
 		})
 	}
-	if got := Crashes(nil); got.Verdict != Unknown {
+	if got := Crashes(nil, nil, 0); got.Verdict != Unknown {
 		t.Errorf("no records are %s", got.Verdict)
+	}
+}
+
+// A node whose disk was made to fail has to end; nothing else has an excuse.
+func TestCrashesOfFailedDisks(t *testing.T) {
+	const start = int64(5_000_000_000)
+	at := func(d time.Duration) int64 { return start + int64(d) }
+	fault := func(kind, shape string, nodes ...string) cluster.Fault {
+		return cluster.Fault{Nemesis: kind, Shape: shape, Nodes: nodes, At: 10 * time.Second, Healed: 13 * time.Second}
+	}
+	disk := []cluster.Fault{fault("disk", "fail-sync", "n2", "n1")}
+	for name, c := range map[string]struct {
+		faults []cluster.Fault
+		exit   wire.Exit
+		log    string
+		want   Verdict
+	}{
+		"while its disk fails":         {disk, wire.Exit{At: at(11 * time.Second), Code: 3}, "", Valid},
+		"of a failed write":            {[]cluster.Fault{fault("disk", "fail-write", "n1")}, wire.Exit{At: at(11 * time.Second), Code: 3}, "", Valid},
+		"just after the heal":          {disk, wire.Exit{At: at(14 * time.Second), Code: 3}, "", Valid},
+		"while the others' are failed": {disk, wire.Exit{At: at(9 * time.Second), Code: 3}, "", Valid},
+		"long after the heal":          {disk, wire.Exit{At: at(14*time.Second + 1), Code: 3}, "", Invalid},
+		"long before the fault":        {disk, wire.Exit{At: at(9*time.Second - 1), Code: 3}, "", Invalid},
+		"instants not of the run":      {disk, wire.Exit{At: int64(11 * time.Second), Code: 3}, "", Invalid},
+		"another code":                 {disk, wire.Exit{At: at(11 * time.Second), Code: 1}, "", Invalid},
+		"a signal":                     {disk, wire.Exit{At: at(11 * time.Second), Code: -1, Signal: "aborted"}, "", Invalid},
+		"a panic beside it":            {disk, wire.Exit{At: at(11 * time.Second), Code: 3}, "panic: x", Invalid},
+		"the disk of another":          {[]cluster.Fault{fault("disk", "fail-sync", "n2")}, wire.Exit{At: at(11 * time.Second), Code: 3}, "", Invalid},
+		"a slow disk":                  {[]cluster.Fault{fault("disk", "slow", "n1")}, wire.Exit{At: at(11 * time.Second), Code: 3}, "", Invalid},
+		"another kind of fault":        {[]cluster.Fault{fault("power", "lose", "n1")}, wire.Exit{At: at(11 * time.Second), Code: 3}, "", Invalid},
+		"no fault":                     {nil, wire.Exit{At: at(11 * time.Second), Code: 3}, "", Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			node := NodeRecord{Node: "n1", Exits: []wire.Exit{c.exit}, Log: []wire.LogLine{{Line: c.log}}}
+			if got := Crashes([]NodeRecord{node}, c.faults, start); got.Verdict != c.want {
+				t.Errorf("%s, %q", got.Verdict, got.Reason)
+			}
+		})
+	}
+	twice := NodeRecord{Node: "n1", Exits: []wire.Exit{{At: at(11 * time.Second), Code: 3}, {At: at(12 * time.Second), Code: 2}}}
+	if got := Crashes([]NodeRecord{twice}, disk, start); got.Reason != "n1 exited on its own with code 2" {
+		t.Errorf("an exit after an excused one: %s, %q", got.Verdict, got.Reason)
 	}
 }
 

@@ -2,10 +2,20 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"partita/node/api"
 )
+
+// NodeNames lists the names of so many nodes: n1, n2 ...
+func NodeNames(nodes int) []string {
+	names := make([]string, nodes)
+	for i := range names {
+		names[i] = fmt.Sprintf("n%d", i+1)
+	}
+	return names
+}
 
 // Env is the world of one client. Instants are since the run began, on
 // CLOCK_MONOTONIC.

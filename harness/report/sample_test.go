@@ -84,7 +84,7 @@ func sampleResults(in Input, l checker.Linearizability) store.Results {
 		"linearizable": l.Result,
 		"stats":        checker.Stats([]string{"read", "write"}, in.Operations),
 		"faults":       checker.Faults([]string{"partition", "kill"}, in.Faults),
-		"crashes":      checker.Crashes(nodes),
+		"crashes":      checker.Crashes(nodes, in.Faults, sampleStart),
 		"availability": checker.Availability(checker.AvailabilityInput{Operations: in.Operations, Faults: in.Faults,
 			Nodes: in.Nodes, RecoverWithin: 10 * time.Second, End: time.Minute}),
 	}

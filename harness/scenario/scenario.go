@@ -140,13 +140,7 @@ func Default() Scenario {
 }
 
 // NodeNames lists the nodes: n1, n2 ...
-func (s *Scenario) NodeNames() []string {
-	names := make([]string, s.Nodes)
-	for i := range names {
-		names[i] = fmt.Sprintf("n%d", i+1)
-	}
-	return names
-}
+func (s *Scenario) NodeNames() []string { return cluster.NodeNames(s.Nodes) }
 
 // NodeFlags is how the scenario starts a node.
 func (s *Scenario) NodeFlags() []string {

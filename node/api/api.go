@@ -9,6 +9,10 @@ package api
 
 import "fmt"
 
+// ExitStorage is the exit code of a node whose disk has failed: after a write
+// or a sync that failed nothing is promised any more.
+const ExitStorage = 3
+
 // Op names what a request does.
 type Op string
 
