@@ -83,7 +83,7 @@ func (l *listView) reordered(s *span) []wrong {
 		late := adders[0]
 		if ended != nil && ended.ret < late.call {
 			early := ended
-			return []wrong{{[]*span{early, late, s}, func(key *keyHistory) string {
+			return []wrong{{[]*span{early, s}, func(key *keyHistory) string {
 				return fmt.Sprintf("%s, with %s before %s, but %s at %s, before %s began at %s.",
 					at(key, s), late.access.Adds, early.access.Adds, acknowledged(early, early.access.Adds),
 					instant(early.op.Complete.Time), noun(late, late.access.Adds), instant(late.op.Invoke.Time))
@@ -110,7 +110,7 @@ func (l *listView) missing() []wrong {
 				longest = l.shown[ended]
 			}
 		}
-		if longest == nil || len(longest.access.Shows) <= len(late.access.Shows) {
+		if longest == nil || begins(late.access.Shows, longest.access.Shows) {
 			continue
 		}
 		absent := slices.IndexFunc(longest.access.Shows, func(v string) bool { return !slices.Contains(late.access.Shows, v) })
@@ -146,23 +146,31 @@ func (l *listView) disagreeing() []wrong {
 			longest = s
 			continue
 		}
-		n := min(len(s.access.Shows), len(longest.access.Shows))
-		apart := 0
-		for apart < n && s.access.Shows[apart] == longest.access.Shows[apart] {
-			apart++
-		}
-		switch other := longest; {
-		case apart < n:
+		other, apart := longest, common(s.access.Shows, longest.access.Shows)
+		switch {
+		case apart < min(len(s.access.Shows), len(other.access.Shows)):
 			wrongs = append(wrongs, wrong{[]*span{other, s}, func(key *keyHistory) string {
 				return fmt.Sprintf("%s, but %s: the lists part at place %d, where one has %s and the other %s, and neither is the beginning of the other.",
 					at(key, s), at(key, other), apart+1, s.access.Shows[apart], other.access.Shows[apart])
 			}})
-		case len(s.access.Shows) > n:
+		case len(s.access.Shows) > len(other.access.Shows):
 			longest = s
 		}
 	}
 	return wrongs
 }
+
+// common is how many values two lists begin with alike.
+func common(a, b []string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// begins says whether a list begins with all of another.
+func begins(list, with []string) bool { return common(list, with) == len(with) }
 
 // sayList tells what is wrong with a list, by what was complete first.
 func sayList(key *keyHistory, smallest []*span) []string {
