@@ -23,7 +23,7 @@ build: ## bin/harness, bin/node and bin/agent, statically linked
 
 RUN = bin/harness run $(1) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: test-partition test-kill test-pause test-clock
+.PHONY: test-partition test-kill test-pause test-clock test-append
 test-partition: build ## the main job: five nodes, a minute of load, partitions of every shape
 	@$(call RUN,partition)
 test-kill: build ## nodes killed with SIGKILL and restarted
@@ -32,6 +32,8 @@ test-pause: build ## nodes stopped with SIGSTOP
 	@$(call RUN,pause)
 test-clock: build ## clocks that jump and run fast or slow
 	@$(call RUN,clock)
+test-append: build ## lists instead of registers, under partitions and kills: their order is the witness
+	@$(call RUN,append)
 
 .PHONY: bugs
 bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5

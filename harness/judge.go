@@ -99,7 +99,7 @@ func (j *judgement) check(ctx context.Context) {
 		"crashes":      checker.Crashes(nodes, j.faults, j.results.MonotonicStartNS),
 		"record":       j.incomplete(),
 		"availability": checker.Availability(checker.AvailabilityInput{
-			Operations: j.ops, Faults: j.faults, Nodes: s.NodeNames(),
+			Operations: j.ops, Faults: j.faults, Nodes: s.NodeNames(), Reads: j.workload.Reads, Writes: j.workload.Writes,
 			RecoverWithin: limits.Availability.RecoverWithin, End: j.end(), Lags: checker.Lags(j.events),
 		}),
 	}

@@ -67,15 +67,16 @@ func TestBadInputIsUsage(t *testing.T) {
 	}
 }
 
-// recorded writes the folder of a run whose clients saw these events.
-func recorded(t *testing.T, events ...history.Event) string {
+// recorded writes the folder of a run of a scenario whose clients saw these
+// events.
+func recorded(t *testing.T, name string, events ...history.Event) string {
 	t.Helper()
-	r, err := store.Create(t.TempDir(), "partition", 7, time.Now())
+	r, err := store.Create(t.TempDir(), name, 7, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s, err := scenario.Load("partition", scenario.Override{Flag: "--seed 7", Path: "seed", Value: "7"})
+	s, err := scenario.Load(name, scenario.Override{Flag: "--seed 7", Path: "seed", Value: "7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func recorded(t *testing.T, events ...history.Event) string {
 			t.Fatal(err)
 		}
 	}
-	if err := r.WriteResults(store.Results{Verdict: checker.Unknown, Reason: store.NotFinished, Scenario: "partition", Seed: 7}); err != nil {
+	if err := r.WriteResults(store.Results{Verdict: checker.Unknown, Reason: store.NotFinished, Scenario: name, Seed: 7}); err != nil {
 		t.Fatal(err)
 	}
 	return r.Dir
@@ -119,7 +120,7 @@ func TestCheckOfKilledRuns(t *testing.T) {
 		"read of nowhere": {event(3, 1, history.OK, "read", "9"), exitInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := recorded(t, append(written[:3:3], tc.last)...)
+			dir := recorded(t, "partition", append(written[:3:3], tc.last)...)
 			code, out := program(t, "check", dir)
 			if code != tc.want {
 				t.Errorf("exit %d, want %d:\n%s", code, tc.want, out)
@@ -184,7 +185,7 @@ func TestLiveLine(t *testing.T) {
 // TestCheckTakesAVerdictBack: a record damaged since it was judged leaves no
 // old verdict behind.
 func TestCheckTakesAVerdictBack(t *testing.T) {
-	dir := recorded(t, event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
+	dir := recorded(t, "partition", event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
 	if err := os.WriteFile(filepath.Join(dir, store.HistoryFile), []byte("{}\nnonsense\n{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

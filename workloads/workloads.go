@@ -10,6 +10,7 @@ import (
 	"partita/harness/checker"
 	"partita/harness/generator"
 	"partita/harness/interpreter"
+	lists "partita/workloads/append" // its own name would hide the builtin
 	"partita/workloads/register"
 )
 
@@ -20,19 +21,32 @@ type Workload struct {
 	Generator   func(generator.Config) generator.Generator
 	Client      func(worker generator.Worker, nodes []string) interpreter.Client
 	Model       checker.Model
-	Operations  []string // the kinds of operations (f)
+	// Reads and Writes are the kinds of operations (f) by which a node shows
+	// that it reads and writes again; Operations are all kinds.
+	Reads, Writes, Operations []string
 }
 
 // All lists the workloads.
 func All() []Workload {
 	return []Workload{{
+		Name:        lists.Name,
+		Description: "append to and read of many lists, whose order is the witness",
+		Generator:   lists.NewGenerator,
+		Client: func(w generator.Worker, nodes []string) interpreter.Client {
+			return lists.NewClient(w, nodes)
+		},
+		Model: lists.Model(),
+		Reads: []string{lists.Read}, Writes: []string{lists.Append},
+		Operations: []string{lists.Append, lists.Read},
+	}, {
 		Name:        register.Name,
 		Description: "read, write and compare-and-set of many registers",
 		Generator:   register.NewGenerator,
 		Client: func(w generator.Worker, nodes []string) interpreter.Client {
 			return register.NewClient(w, nodes)
 		},
-		Model:      register.Model(),
+		Model: register.Model(),
+		Reads: []string{register.Read}, Writes: []string{register.Write},
 		Operations: []string{register.Read, register.Write, register.CAS},
 	}}
 }

@@ -57,6 +57,7 @@ func (m *meter) step() bool {
 
 // judge asks porcupine whether an order explains the spans.
 func judge(ctx context.Context, model Model, spans []*span, budget int) (outcome, int) {
+	spans = dropUnseen(spans)
 	if len(spans) == 0 {
 		return explained, 0
 	}

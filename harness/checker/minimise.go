@@ -169,7 +169,9 @@ func (m *minimiser) shrink(kept []*span) []*span {
 // nobody in the selection saw v: the states in between then only matter to
 // operations that found some x missing, and they stay right as long as no
 // write of x is selected while another write is gone. Since several writes of
-// one value go or stay together, uniqueness is not needed. An ambiguous
+// one value go or stay together, uniqueness is not needed. An addition of v to
+// a list may go likewise when no outcome in the selection shows v: those
+// outcomes came before it, for the list kept v from then on. An ambiguous
 // operation that depends on what it finds counts as having seen that: if it
 // took effect it did see it, and if not it may as well come last.
 func (m *minimiser) sound(selection []*span) []*span {
@@ -195,6 +197,9 @@ func (m *minimiser) addMissing(chosen map[*span]bool) bool {
 	seen, written, denied := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for s := range chosen {
 		seen[s.access.Sees], seen[s.access.Needs] = true, true
+		for _, v := range s.access.Shows {
+			seen[v] = true
+		}
 		written[s.access.Writes] = true
 		denied[s.access.Denies] = true
 	}
@@ -208,7 +213,7 @@ func (m *minimiser) addMissing(chosen map[*span]bool) bool {
 	}
 	added := false
 	for _, s := range m.all {
-		v := s.access.Writes
+		v := s.access.brings()
 		if v == "" || chosen[s] {
 			continue
 		}

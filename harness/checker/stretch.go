@@ -47,12 +47,12 @@ func stretchesOf(spans []*span) []*stretch {
 	return stretches
 }
 
-// writersOf counts the writers of each value.
+// writersOf counts the operations that bring in each value.
 func writersOf(spans []*span) map[string]int {
 	writers := make(map[string]int)
 	for _, s := range spans {
-		if s.access.Writes != "" {
-			writers[s.access.Writes]++
+		if v := s.access.brings(); v != "" {
+			writers[v]++
 		}
 	}
 	return writers
@@ -76,9 +76,12 @@ const (
 // suspects lists small selections of spans that look like violations, those
 // that were complete first in front: a value seen without a write before,
 // two operations that replaced the same value, two values of which each came
-// before the other.
+// before the other; and of a list, all that wrongsOf finds.
 func suspects(spans []*span) [][]*span {
 	var lists [][]*span
+	for _, wrong := range wrongsOf(spans) {
+		lists = append(lists, wrong.spans)
+	}
 	stretches := stretchesOf(spans)
 	for _, s := range stretches {
 		var writer, replaced *span

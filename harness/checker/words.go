@@ -12,7 +12,7 @@ import (
 // sub-history. Everything that the key recorded is asked who wrote a value.
 func say(key *keyHistory, smallest []*span) []string {
 	if key.model.Access != nil {
-		for _, find := range []func(*keyHistory, []*span) []string{sayPhantom, sayTwice, sayBackwards, sayDenied} {
+		for _, find := range []func(*keyHistory, []*span) []string{sayPhantom, sayTwice, sayBackwards, sayDenied, sayList} {
 			if words := find(key, smallest); words != nil {
 				return words
 			}
@@ -32,19 +32,8 @@ func sayPhantom(key *keyHistory, smallest []*span) []string {
 		if v == "" || v == noValue || !s.definite() {
 			continue
 		}
-		var writer, failed *history.Operation
-		for _, op := range key.ops {
-			if asHappened(key.model, *op).Writes != v {
-				continue
-			}
-			if op.Complete.Type == history.Fail {
-				failed = op
-			} else if writer == nil || op.Invoke.Index < writer.Invoke.Index {
-				writer = op
-			}
-		}
 		head := fmt.Sprintf("%s at %s", phrase(key, s), instant(s.op.Complete.Time))
-		switch {
+		switch writer, failed := origin(key, v); {
 		case writer == nil && failed == nil:
 			return []string{head + ", but nobody ever wrote " + v + "."}
 		case writer == nil:
@@ -58,7 +47,22 @@ func sayPhantom(key *keyHistory, smallest []*span) []string {
 	return nil
 }
 
-// asHappened is what the operation would write had it happened.
+// origin finds who first tried to bring in a value, among everything that the
+// key recorded: one that may have happened, and one that definitely failed.
+func origin(key *keyHistory, value string) (writer, failed *history.Operation) {
+	for _, op := range key.ops {
+		switch {
+		case asHappened(key.model, *op).brings() != value:
+		case op.Complete.Type == history.Fail:
+			failed = op
+		case writer == nil || op.Invoke.Index < writer.Invoke.Index:
+			writer = op
+		}
+	}
+	return writer, failed
+}
+
+// asHappened is how the operation would touch the object had it happened.
 func asHappened(model Model, op history.Operation) Access {
 	if op.Complete.Type == history.Fail {
 		op.Complete.Type = history.Info
@@ -140,7 +144,7 @@ func phrase(key *keyHistory, s *span) string {
 	if rest, ok := strings.CutPrefix(described, f); ok && key.key != "" {
 		described = f + " " + key.key + rest
 	}
-	if s.access.Writes != "" || s.access.Denies != "" {
+	if s.access.brings() != "" || s.access.Denies != "" {
 		described = "did " + described
 	}
 	return fmt.Sprintf("%s on %s %s", who(s.op), s.op.Invoke.Node, described)
@@ -159,7 +163,7 @@ func noun(s *span, value string) string {
 
 // acknowledged is the noun with the verb for its end.
 func acknowledged(s *span, value string) string {
-	if s.access.Writes == value {
+	if s.access.brings() == value {
 		return noun(s, value) + " was acknowledged"
 	}
 	return noun(s, value) + " had ended"

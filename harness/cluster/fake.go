@@ -37,7 +37,7 @@ type old struct {
 type Misdeeds struct {
 	StaleReads float64 // a read answers what was there before the latest change
 	LostAcks   float64 // a change happens, but its answer never comes: an indefinite error
-	LostWrites float64 // a write is answered but does not happen
+	LostWrites float64 // a write or an append is answered but does not happen
 	Refusals   float64 // a definite error that names the leader
 }
 
@@ -149,8 +149,13 @@ func (f *Fake) apply(node string, req api.Request, fate fate) (api.Reply, *api.E
 		if reply.Swapped {
 			f.set(req.Key, req.Value)
 		}
+	case api.Append:
+		reply.Value = value + req.Value
+		if !fate.lostWrite {
+			f.set(req.Key, reply.Value)
+		}
 	default:
-		return api.Reply{}, &api.Error{Code: api.BadRequest, Message: "a fake knows get, put and cas, not " + string(req.Op), Definite: true}
+		return api.Reply{}, &api.Error{Code: api.BadRequest, Message: "a fake knows get, put, cas and append, not " + string(req.Op), Definite: true}
 	}
 	if fate.lostAck {
 		return api.Reply{}, &api.Error{Code: api.Timeout, Message: "no answer"}

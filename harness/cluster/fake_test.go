@@ -18,7 +18,7 @@ func newFake(t *testing.T, wrongs Misdeeds) *Fake {
 	return NewFake(start, []string{"n1", "n2"}, 2*time.Millisecond, 1, wrongs)
 }
 
-func TestFakeIsARegister(t *testing.T) {
+func TestFakeIsAStore(t *testing.T) {
 	steps := []struct {
 		name string
 		req  api.Request
@@ -30,6 +30,9 @@ func TestFakeIsARegister(t *testing.T) {
 		{"swap", api.Request{Op: api.CAS, Key: "a", Old: "1", Value: "3"}, api.Reply{Node: "n1", Value: "1", Found: true, Swapped: true}},
 		{"write", api.Request{Op: api.Put, Key: "a", Value: "4"}, api.Reply{Node: "n1", Value: "3", Found: true}},
 		{"read", api.Request{Op: api.Get, Key: "a"}, api.Reply{Node: "n1", Value: "4", Found: true}},
+		{"append", api.Request{Op: api.Append, Key: "a", Value: ",5"}, api.Reply{Node: "n1", Value: "4,5", Found: true}},
+		{"append to nothing", api.Request{Op: api.Append, Key: "b", Value: "6"}, api.Reply{Node: "n1", Value: "6"}},
+		{"read both", api.Request{Op: api.Get, Key: "a"}, api.Reply{Node: "n1", Value: "4,5", Found: true}},
 	}
 	synctest.Test(t, func(t *testing.T) {
 		conn := newFake(t, Misdeeds{}).Connect()
@@ -42,7 +45,7 @@ func TestFakeIsARegister(t *testing.T) {
 }
 
 func TestFakeMisdeeds(t *testing.T) {
-	put := api.Request{Op: api.Put, Key: "a", Value: "9"}
+	changes := []api.Request{{Op: api.Put, Key: "a", Value: "9"}, {Op: api.Append, Key: "a", Value: "9"}}
 	get := api.Request{Op: api.Get, Key: "a"}
 	cases := []struct {
 		name     string
@@ -59,23 +62,25 @@ func TestFakeMisdeeds(t *testing.T) {
 		{"down", Misdeeds{}, true, api.Unreachable, true, ""},
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				fake := newFake(t, c.wrongs)
-				fake.SetDown("n1", c.down)
-				_, err := fake.Connect().Call("n1", put, time.Second)
-				var said *api.Error
-				if errors.As(err, &said) != (c.code != "") || said != nil && (said.Code != c.code || said.Definite != c.definite) {
-					t.Errorf("the write gives %v", err)
-				}
-				if got, err := fake.Connect().Call("n2", get, time.Second); err != nil || got.Value != c.reads {
-					t.Errorf("the read gives %+v, %v, want %q", got, err, c.reads)
-				}
-				if fake.Calls() != 2 {
-					t.Errorf("%d calls are counted", fake.Calls())
-				}
+		for _, change := range changes {
+			t.Run(c.name+"/"+string(change.Op), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					fake := newFake(t, c.wrongs)
+					fake.SetDown("n1", c.down)
+					_, err := fake.Connect().Call("n1", change, time.Second)
+					var said *api.Error
+					if errors.As(err, &said) != (c.code != "") || said != nil && (said.Code != c.code || said.Definite != c.definite) {
+						t.Errorf("the change gives %v", err)
+					}
+					if got, err := fake.Connect().Call("n2", get, time.Second); err != nil || got.Value != c.reads {
+						t.Errorf("the read gives %+v, %v, want %q", got, err, c.reads)
+					}
+					if fake.Calls() != 2 {
+						t.Errorf("%d calls are counted", fake.Calls())
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -128,13 +128,13 @@ func TestSlotsRetire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSlots(10, workers)
+	s := NewSlots(10, workers, Limits{})
 	for range RetireOperations {
-		if key := s.Use(4); key != "k4.0" {
+		if key := s.Use(4, true); key != "k4.0" {
 			t.Fatalf("key is %s before its time", key)
 		}
 	}
-	if key := s.Use(4); key != "k4.1" {
+	if key := s.Use(4, true); key != "k4.1" {
 		t.Errorf("after %d operations the key is %s", RetireOperations, key)
 	}
 	for i := range RetireAmbiguous {
@@ -143,15 +143,49 @@ func TestSlotsRetire(t *testing.T) {
 			t.Error("a retired key is in use")
 		}
 		s.Observe(history.Event{Type: history.OK, Key: "k4.1"})
-		if key := s.Use(4); key != "k4.1" {
+		if key := s.Use(4, true); key != "k4.1" {
 			t.Fatalf("key is %s after %d ambiguous operations", key, i)
 		}
 		if !s.Observe(history.Event{Type: history.Info, Key: "k4.1"}) {
 			t.Error("the slot's key is not in use")
 		}
 	}
-	if key := s.Use(4); key != "k4.2" {
+	if key := s.Use(4, true); key != "k4.2" {
 		t.Errorf("after %d ambiguous operations the key is %s", RetireAmbiguous, key)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	workers, err := Layout(names(5), 15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name   string
+		limits Limits
+		uses   string // of one slot: r reads, c changes, i is an operation that ended as info
+		keys   int    // of which so many generations were used
+	}{
+		{"operations", Limits{Operations: 3}, "rrrccc", 2},
+		{"one more operation", Limits{Operations: 3}, "rrrcccr", 3},
+		{"changes", Limits{Changes: 2}, "ccrrrrrr", 1},
+		{"a change too many", Limits{Changes: 2}, "ccrrrc", 2},
+		{"ambiguous", Limits{Ambiguous: 2}, "iic", 2},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s, keys := NewSlots(10, workers, c.limits), map[string]bool{}
+			for _, use := range c.uses {
+				key := s.Use(4, use != 'r')
+				keys[key] = true
+				if use == 'i' {
+					s.Observe(history.Event{Type: history.Info, Key: key})
+				}
+			}
+			if len(keys) != c.keys {
+				t.Errorf("%d keys, want %d", len(keys), c.keys)
+			}
+		})
 	}
 }
 
@@ -162,12 +196,12 @@ func TestAtMostFiveWorkersOnAKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := NewSlots(keys, workers)
+			s := NewSlots(keys, workers, Limits{})
 			users := map[string]map[int]bool{}
 			for _, w := range workers {
 				source := Source(1, w.ID, ForOperations)
 				for range 200 {
-					key := s.Use(s.Pick(w.Group, source))
+					key := s.Use(s.Pick(w.Group, source), true)
 					if users[key] == nil {
 						users[key] = map[int]bool{}
 					}

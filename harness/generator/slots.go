@@ -1,21 +1,40 @@
 package generator
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 
 	"partita/harness/history"
 )
 
-// When a key is retired and its slot's next generation begins: a long history
-// or many ambiguous operations make a key costly to check and hide bugs.
+// When a key is retired and its slot's next generation begins, unless a
+// workload's Limits say otherwise.
 const (
 	RetireOperations = 300
 	RetireAmbiguous  = 4
 )
 
+// Limits say after how much a key is retired: a long history or many ambiguous
+// operations make a key costly to check and hide bugs, and some objects grow
+// with every change. Zero means RetireOperations, no limit of changes, and
+// RetireAmbiguous.
+type Limits struct {
+	Operations int // asked of the key
+	Changes    int // those of them that change it
+	Ambiguous  int // operations that ended as info
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Operations = cmp.Or(l.Operations, RetireOperations)
+	l.Changes = cmp.Or(l.Changes, l.Operations)
+	l.Ambiguous = cmp.Or(l.Ambiguous, RetireAmbiguous)
+	return l
+}
+
 // Slots turns key slots into keys. Each group of workers has slots of its own.
 type Slots struct {
+	limits Limits
 	groups [][]int // each group's slots
 	slots  []slot
 	byKey  map[string]int // the keys now in use
@@ -25,14 +44,15 @@ type slot struct {
 	key        string
 	generation int
 	operations int
+	changes    int
 	ambiguous  int
 }
 
 // NewSlots deals the key slots out to the groups of the workers. Each group
 // gets at least one, even if that makes more slots than keys.
-func NewSlots(keys int, workers []Worker) *Slots {
+func NewSlots(keys int, workers []Worker, limits Limits) *Slots {
 	groups := Groups(len(workers))
-	s := &Slots{groups: make([][]int, groups), byKey: map[string]int{}}
+	s := &Slots{limits: limits.withDefaults(), groups: make([][]int, groups), byKey: map[string]int{}}
 	for i := range max(keys, groups) {
 		s.groups[i%groups] = append(s.groups[i%groups], i)
 		s.slots = append(s.slots, slot{})
@@ -47,12 +67,17 @@ func (s *Slots) Pick(group int, source *rand.Rand) int {
 	return own[source.IntN(len(own))]
 }
 
-// Use is the key that the slot stands for now, for one more operation.
-func (s *Slots) Use(i int) string {
-	if s.slots[i].operations >= RetireOperations || s.slots[i].ambiguous >= RetireAmbiguous {
+// Use is the key that the slot stands for now, for one more operation, which
+// may be a change.
+func (s *Slots) Use(i int, change bool) string {
+	if now := s.slots[i]; now.operations >= s.limits.Operations || now.ambiguous >= s.limits.Ambiguous ||
+		change && now.changes >= s.limits.Changes {
 		s.retire(i)
 	}
 	s.slots[i].operations++
+	if change {
+		s.slots[i].changes++
+	}
 	return s.slots[i].key
 }
 

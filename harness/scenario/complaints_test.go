@@ -49,7 +49,7 @@ func TestComplaints(t *testing.T) {
 		"ten nodes":                 {"nodes: 10\n", "x.yaml:1: nodes: 10: want 1 to 9"},
 		"negative rate":             {"workload:\n  rate: -4\n", "x.yaml:2: workload.rate: -4: want 0.1 to 100000"},
 		"rate of no number":         {"workload: {rate: .nan}\n", "x.yaml:1: workload.rate: NaN: want"},
-		"unknown workload":          {"workload: {name: registers}\n", `unknown name "registers": did you mean "register"? allowed are register`},
+		"unknown workload":          {"workload: {name: registers}\n", `unknown name "registers": did you mean "register"? allowed are append, register`},
 		"concurrency of nonsense":   {"workload: {concurrency: n3}\n", `found the text "n3": want a number of clients`},
 		"list of concurrency":       {"workload: {concurrency: [3]}\n", "workload.concurrency: found a list, want one value"},
 		"too few clients":           {"workload: {concurrency: 9}\n", "workload.concurrency: 9 clients: want 10, a reader and a writer for each of 5 nodes"},

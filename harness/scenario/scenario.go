@@ -52,7 +52,7 @@ type Node struct {
 
 // Workload is what clients do.
 type Workload struct {
-	Name        string      `yaml:"name"`        // register
+	Name        string      `yaml:"name"`        // append or register
 	Keys        int         `yaml:"keys"`        // key slots; default 10
 	Concurrency Concurrency `yaml:"concurrency"` // clients; default 3n
 	Rate        float64     `yaml:"rate"`        // operations a second, all clients together; default 400

@@ -12,7 +12,7 @@ import (
 )
 
 // workloads are the workloads that there are.
-var workloads = []string{"register"}
+var workloads = []string{"append", "register"}
 
 // nameForm is what a folder of results may be called.
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)

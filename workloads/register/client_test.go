@@ -71,30 +71,3 @@ func TestInvoke(t *testing.T) {
 		})
 	}
 }
-
-func TestWhereTheNextOperationGoes(t *testing.T) {
-	nodes := []string{"n1", "n2", "n3"}
-	cases := []struct {
-		name string
-		role generator.Role
-		err  error
-		want string
-	}{
-		{"roaming stays while all is well", generator.Roaming, nil, "n3"},
-		{"roaming follows the leader", generator.Roaming, &api.Error{Code: api.NotAccepted, Leader: "n2"}, "n2"},
-		{"roaming leaves a silent node", generator.Roaming, &api.Error{Code: api.Unreachable}, "n1"},
-		{"roaming leaves a leader that fails", generator.Roaming, &api.Error{Code: api.Timeout, Leader: "n3"}, "n1"},
-		{"roaming ignores a stranger", generator.Roaming, &api.Error{Code: api.NoLeader, Leader: "n9"}, "n1"},
-		{"a reader stays", generator.Reader, &api.Error{Code: api.NotAccepted, Leader: "n2"}, "n3"},
-		{"a writer stays", generator.Writer, &api.Error{Code: api.Unreachable}, "n3"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			client := NewClient(generator.Worker{Role: c.role, Node: "n3"}, nodes)
-			client.Invoke(&scripted{err: c.err}, history.Event{F: Read, Key: "k", Node: client.Node()})
-			if client.Node() != c.want {
-				t.Errorf("the next operation goes to %s, want %s", client.Node(), c.want)
-			}
-		})
-	}
-}

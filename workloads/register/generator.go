@@ -38,7 +38,7 @@ type Generator struct {
 func NewGenerator(cfg generator.Config) generator.Generator {
 	g := &Generator{
 		workers: cfg.Workers,
-		slots:   generator.NewSlots(cfg.Keys, cfg.Workers),
+		slots:   generator.NewSlots(cfg.Keys, cfg.Workers, generator.Limits{}),
 		values:  generator.NewValues(len(cfg.Workers)),
 		last:    map[string]json.RawMessage{},
 	}
@@ -54,8 +54,9 @@ func (g *Generator) Next(worker int) history.Event {
 	w, source := g.workers[worker], g.sources[worker]
 	slot := g.slots.Pick(w.Group, source)
 	reads, swaps := source.IntN(100) < readShare, source.IntN(100) < casShare
-	key := g.slots.Use(slot)
-	if w.Role == generator.Reader || w.Role == generator.Roaming && reads {
+	read := w.Role == generator.Reader || w.Role == generator.Roaming && reads
+	key := g.slots.Use(slot, !read)
+	if read {
 		return history.Event{F: Read, Key: key}
 	}
 	value := history.Int(g.values.Next(worker))
