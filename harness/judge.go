@@ -15,6 +15,7 @@ import (
 	"partita/harness/report"
 	"partita/harness/scenario"
 	"partita/harness/store"
+	"partita/harness/trace"
 	"partita/nemesis/wire"
 	"partita/workloads"
 )
@@ -30,8 +31,10 @@ type judgement struct {
 	states   []wire.State
 	logs     map[string][]wire.LogLine
 	failures []*checker.Failure
-	torn     bool  // the history's last line was half written
-	unread   error // what of the record of faults and nodes cannot be read
+	inside   *store.Simulation // what a simulator knows of the cluster's inside, or nil
+	trace    []trace.Step      // and what happened there, if it was kept
+	torn     bool              // the history's last line was half written
+	unread   error             // what of the record beside the history cannot be read
 }
 
 // judgeFolder judges a recorded run by what is in its folder alone.
@@ -78,6 +81,10 @@ func judgeRun(ctx context.Context, run *store.Run, s *scenario.Scenario, results
 	j.unread = err
 	j.states, j.logs, err = run.ReadNodes()
 	j.unread = errors.Join(j.unread, err)
+	j.inside, err = run.ReadSimulation()
+	j.unread = errors.Join(j.unread, err)
+	j.trace, err = run.ReadTrace()
+	j.unread = errors.Join(j.unread, err)
 	j.check(ctx)
 	return j, nil
 }
@@ -103,9 +110,20 @@ func (j *judgement) check(ctx context.Context) {
 			RecoverWithin: limits.Availability.RecoverWithin, End: j.end(), Lags: checker.Lags(j.events),
 		}),
 	}
+	if j.inside != nil {
+		j.results.Checks["invariants"] = invariants(j.inside.Violation)
+	}
 	j.results.Verdict, j.results.Reason = checker.Compose(j.results.Checks)
 	j.results.Operations = countOperations(j.ops)
 	j.results.Faults = countFaults(j.faults)
+}
+
+// invariants says what a simulator's watch over the cluster's inside found.
+func invariants(broken *store.Violation) checker.Result {
+	if broken != nil {
+		return checker.Result{Verdict: checker.Invalid, Reason: broken.String()}
+	}
+	return checker.Result{Verdict: checker.Valid}
 }
 
 // end is when the last operation was invoked: about the time limit, unless the
@@ -172,6 +190,7 @@ func writeReport(ctx context.Context, run *store.Run, j judgement) error {
 	in := report.Input{
 		Results: j.results, Folder: typed(run.Dir), Events: j.events, Operations: j.ops, Faults: j.faults,
 		States: j.states, Logs: j.logs, Failures: j.failures, Torn: j.torn,
+		Simulation: j.inside, Trace: j.trace,
 	}
 	if j.scenario != nil {
 		in.Nodes = j.scenario.NodeNames()

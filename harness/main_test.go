@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"partita/harness/history"
 	"partita/harness/scenario"
 	"partita/harness/store"
+	"partita/harness/trace"
 )
 
 // program runs the command line and gives exit status and both outputs.
@@ -128,6 +131,55 @@ func TestCheckOfKilledRuns(t *testing.T) {
 			page, err := os.ReadFile(filepath.Join(dir, store.ReportFile))
 			if err != nil || tc.want == exitInvalid && !strings.Contains(string(page), "k0.0") {
 				t.Errorf("the report does not name the key (%v)", err)
+			}
+		})
+	}
+}
+
+// TestCheckOfASimulatedRun: a rule that was broken inside makes a run invalid
+// whatever its clients saw, and the report tells it message by message.
+func TestCheckOfASimulatedRun(t *testing.T) {
+	violation := store.Violation{Name: "election safety", Nodes: []string{"n1", "n3"}, Step: 5123, Text: "n1 and n3 lead in term 4"}
+	const reason = "election safety: n1 and n3 lead in term 4 (step 5123)"
+	for name, tc := range map[string]struct {
+		violation *store.Violation
+		want      checker.Result
+		code      int
+	}{
+		"a rule was broken": {&violation, checker.Result{Verdict: checker.Invalid, Reason: reason}, exitInvalid},
+		"none was":          {nil, checker.Result{Verdict: checker.Valid}, exitUnknown}, // the run was killed
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := recorded(t, event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
+			run, err := store.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps := []trace.Step{{Number: 5122, Kind: trace.Change, Node: "n3", Text: "leader of term 4"}}
+			err = errors.Join(run.WriteSimulation(store.Simulation{Steps: 5123, HistorySHA256: "ab01", Violation: tc.violation}), run.WriteTrace(steps), run.Close())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if code, out := program(t, "check", dir); code != tc.code {
+				t.Errorf("exit %d, want %d:\n%s", code, tc.code, out)
+			}
+			run, err = store.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer run.Close()
+			results, err := run.ReadResults()
+			if got := results.Checks["invariants"]; err != nil || !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("the check is %+v (%v), want %+v", got, err, tc.want)
+			}
+			if tc.violation != nil && results.Reason != "invariants: "+reason {
+				t.Errorf("the run's reason is %q", results.Reason)
+			}
+			page, err := os.ReadFile(filepath.Join(dir, store.ReportFile))
+			for _, want := range []string{"Message by message", "leader of term 4", "Inside the cluster", "ab01"} {
+				if !strings.Contains(string(page), want) {
+					t.Errorf("the report lacks %q (%v)", want, err)
+				}
 			}
 		})
 	}

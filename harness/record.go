@@ -15,6 +15,10 @@ import (
 // wasKilled is why a run is not whole whose harness did not live to say so.
 const wasKilled = "the harness was killed before the run had ended"
 
+// simulated is the cluster of a run in one process, which the simulator alone
+// sees the inside of.
+const simulated = "sim"
+
 // incomplete asks whether a run went to its end and all that it should have
 // left is there. Whatever is missing could hold what the other checks look
 // for, so that a run that lacks anything is never valid.
@@ -28,6 +32,9 @@ func (j *judgement) incomplete() checker.Result {
 	}
 	if j.torn {
 		reasons = append(reasons, "the last line of "+store.HistoryFile+" has no end")
+	}
+	if j.results.Cluster == simulated && j.inside == nil {
+		reasons = append(reasons, "the simulator left no "+store.SimulationFile)
 	}
 	begun := 0
 	for _, e := range j.events {

@@ -24,6 +24,7 @@ func TestIncomplete(t *testing.T) {
 		"a fault untold":     {func(j *judgement) { j.faults = nil }, "1 faults began and faults.jsonl tells of 0"},
 		"a node missing":     {func(j *judgement) { j.states = j.states[1:] }, "collected of n1"},
 		"a log missing":      {func(j *judgement) { delete(j.logs, "n2") }, "collected of n2"},
+		"no sim.json":        {func(j *judgement) { j.results.Cluster = simulated }, "the simulator left no sim.json"},
 		"unreadable":         {func(j *judgement) { j.unread = errors.New("faults.jsonl:3: what") }, "faults.jsonl:3"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,25 +18,30 @@ import (
 
 // page is all that the template shows.
 type page struct {
-	Style    template.CSS
-	Script   template.JS
-	Results  store.Results
-	Class    string // one of the three verdicts
-	Mark     string // the verdict's shape
-	Headline string
-	Started  string
-	Folder   string
-	Torn     bool
-	Tiles    []tile
-	Failures []failure
-	More     int // failing keys that are not explained
-	Checks   []check
-	Figures  figures
-	Faults   []faultRow
-	Kinds    []kindRow
-	Errors   []errorRow
-	Spent    []pair
-	Versions []pair
+	Style  template.CSS
+	Script template.JS
+	// AccountStyle and AccountScript are those of Account.
+	AccountStyle  template.CSS
+	AccountScript template.JS
+	Results       store.Results
+	Class         string // one of the three verdicts
+	Mark          string // the verdict's shape
+	Headline      string
+	Started       string
+	Folder        string
+	Torn          bool
+	Tiles         []tile
+	Failures      []failure
+	More          int      // failing keys that are not explained
+	Account       *account // nil without a trace
+	Inside        *inside  // nil unless the run was simulated
+	Checks        []check
+	Figures       figures
+	Faults        []faultRow
+	Kinds         []kindRow
+	Errors        []errorRow
+	Spent         []pair
+	Versions      []pair
 }
 
 // tile is one number of the summary.
@@ -77,6 +82,8 @@ func newPage(ctx context.Context, in Input) (page, error) {
 		Folder:   in.Folder,
 		Torn:     in.Torn,
 		Tiles:    tilesOf(in),
+		Account:  newAccount(in.Trace),
+		Inside:   insideOf(in.Simulation),
 		Checks:   checksOf(r.Checks),
 		Faults:   faultRows(in.Faults),
 		Kinds:    kindsOf(in),
@@ -90,6 +97,9 @@ func newPage(ctx context.Context, in Input) (page, error) {
 	}
 	if !r.Started.IsZero() {
 		p.Started = r.Started.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	if p.Account != nil {
+		p.AccountStyle, p.AccountScript = template.CSS(accountStyle), template.JS(accountScript)
 	}
 	p.Figures = figuresOf(in)
 	for _, f := range in.Failures {

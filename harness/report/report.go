@@ -12,6 +12,7 @@ import (
 	"partita/harness/cluster"
 	"partita/harness/history"
 	"partita/harness/store"
+	"partita/harness/trace"
 	"partita/nemesis/wire"
 )
 
@@ -31,6 +32,9 @@ type Input struct {
 	Logs     map[string][]wire.LogLine
 	Failures []*checker.Failure
 	Torn     bool // the history's last line was half written
+	// Simulation and Trace are what a simulator knows of the cluster's inside.
+	Simulation *store.Simulation
+	Trace      []trace.Step
 }
 
 //go:embed assets/report.html
@@ -42,13 +46,33 @@ var styleSource string
 //go:embed assets/report.js
 var scriptSource string
 
+//go:embed assets/path.html
+var pathSource string
+
+//go:embed assets/account.html
+var accountSource string
+
+//go:embed assets/account.css
+var accountStyle string
+
+//go:embed assets/account.js
+var accountScript string
+
 // Write writes the report. The context bounds the drawing of failing keys.
 func Write(ctx context.Context, w io.Writer, in Input) error {
 	page, err := newPage(ctx, in)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	t, err := template.New("report").Parse(pageSource)
+	return render(w, pageSource, page)
+}
+
+// render fills a page in and writes it.
+func render(w io.Writer, source string, page any) error {
+	t, err := template.New("page").Parse(source)
+	if err == nil {
+		_, err = t.New("account").Parse(accountSource)
+	}
 	if err != nil {
 		return fmt.Errorf("report: parse page: %w", err)
 	}

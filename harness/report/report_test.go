@@ -21,13 +21,21 @@ func written(t testing.TB, in Input) string {
 	if err := Write(t.Context(), &b, in); err != nil {
 		t.Fatal(err)
 	}
-	if dir := os.Getenv("REPORT_SAMPLES"); dir != "" {
-		name := strings.ReplaceAll(t.Name(), "/", "-") + ".html"
-		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	keepSample(t, b.Bytes())
 	return b.String()
+}
+
+// keepSample keeps a page in the folder REPORT_SAMPLES, if that is set.
+func keepSample(t testing.TB, page []byte) {
+	t.Helper()
+	dir := os.Getenv("REPORT_SAMPLES")
+	if dir == "" {
+		return
+	}
+	name := strings.ReplaceAll(t.Name(), "/", "-") + ".html"
+	if err := os.WriteFile(filepath.Join(dir, name), page, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestVerdicts writes a whole report of each verdict. With REPORT_SAMPLES set

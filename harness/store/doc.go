@@ -6,6 +6,8 @@
 //	  faults.jsonl   every fault with its evidence
 //	  results.json   the verdict; "unknown, not finished" until there is one
 //	  report.html    for a person
+//	  trace.jsonl    of a simulated run: what happened inside, step by step
+//	  sim.json       of a simulated run: coverage, the history's hash, a broken rule
 //	  harness.log    what the harness wrote
 //	  nodes/n1/      the node's log and metrics, its agent's state, when invalid its data
 //

@@ -20,17 +20,19 @@ import (
 
 // The names of a run's files.
 const (
-	ScenarioFile = "scenario.yaml"
-	HistoryFile  = "history.jsonl"
-	FaultsFile   = "faults.jsonl"
-	ResultsFile  = "results.json"
-	ReportFile   = "report.html"
-	LogFile      = "harness.log"
-	nodesDir     = "nodes"
-	nodeLogFile  = "node.jsonl"
-	nodeStates   = "agent.json"
-	lockFile     = ".lock"
-	latestLink   = "latest"
+	ScenarioFile   = "scenario.yaml"
+	HistoryFile    = "history.jsonl"
+	FaultsFile     = "faults.jsonl"
+	ResultsFile    = "results.json"
+	ReportFile     = "report.html"
+	LogFile        = "harness.log"
+	TraceFile      = "trace.jsonl"
+	SimulationFile = "sim.json"
+	nodesDir       = "nodes"
+	nodeLogFile    = "node.jsonl"
+	nodeStates     = "agent.json"
+	lockFile       = ".lock"
+	latestLink     = "latest"
 )
 
 // NotFinished is the reason in results.json until a run has ended.
