@@ -17,13 +17,11 @@ import (
 	"partita/harness/store"
 	"partita/harness/trace"
 	"partita/nemesis/wire"
-	"partita/workloads"
 )
 
 // judgement is all that is known of a run once it is judged.
 type judgement struct {
 	scenario *scenario.Scenario
-	workload workloads.Workload
 	results  store.Results
 	events   []history.Event
 	ops      []history.Operation
@@ -63,10 +61,6 @@ func judgeFolder(ctx context.Context, run *store.Run) (judgement, error) {
 // says of the run itself (seed, versions ...) is taken from results.
 func judgeRun(ctx context.Context, run *store.Run, s *scenario.Scenario, results store.Results) (judgement, error) {
 	j := judgement{scenario: s, results: results}
-	var err error
-	if j.workload, err = workloads.Find(s.Workload.Name); err != nil {
-		return j, err
-	}
 	record, err := run.ReadHistory()
 	if err != nil {
 		return j, err
@@ -85,37 +79,26 @@ func judgeRun(ctx context.Context, run *store.Run, s *scenario.Scenario, results
 	j.unread = errors.Join(j.unread, err)
 	j.trace, err = run.ReadTrace()
 	j.unread = errors.Join(j.unread, err)
-	j.check(ctx)
-	return j, nil
+	return j, j.check(ctx)
 }
 
 // check fills in checks, counts and verdict.
-func (j *judgement) check(ctx context.Context) {
-	s, limits := j.scenario, j.scenario.Checks
-	linearizable := checker.Linearizable(ctx, j.ops, j.workload.Model,
-		checker.Options{Budget: limits.Linearizable.Budget, Timeout: limits.Linearizable.Timeout})
-	j.failures = linearizable.Failures
-	var nodes []checker.NodeRecord
-	for _, state := range j.states {
-		nodes = append(nodes, checker.NodeRecord{Node: state.Node, Exits: state.Exits, Log: j.logs[state.Node]})
+func (j *judgement) check(ctx context.Context) error {
+	run, err := j.scenario.ToJudge()
+	if err != nil {
+		return err
 	}
-	j.results.Checks = map[string]checker.Result{
-		"linearizable": linearizable.Result,
-		"stats":        checker.Stats(j.workload.Operations, j.ops),
-		"faults":       checker.Faults(s.Kinds(), j.faults),
-		"crashes":      checker.Crashes(nodes, j.faults, j.results.MonotonicStartNS),
-		"record":       j.incomplete(),
-		"availability": checker.Availability(checker.AvailabilityInput{
-			Operations: j.ops, Faults: j.faults, Nodes: s.NodeNames(), Reads: j.workload.Reads, Writes: j.workload.Writes,
-			RecoverWithin: limits.Availability.RecoverWithin, End: j.end(), Lags: checker.Lags(j.events),
-		}),
-	}
+	run.Operations, run.Events, run.Faults = j.ops, j.events, j.faults
+	run.Records, run.StartNS = scenario.Records(j.states, j.logs), j.results.MonotonicStartNS
+	j.results.Checks, j.failures = checker.Judge(ctx, run)
+	j.results.Checks["record"] = j.incomplete()
 	if j.inside != nil {
 		j.results.Checks["invariants"] = invariants(j.inside.Violation)
 	}
 	j.results.Verdict, j.results.Reason = checker.Compose(j.results.Checks)
 	j.results.Operations = countOperations(j.ops)
 	j.results.Faults = countFaults(j.faults)
+	return nil
 }
 
 // invariants says what a simulator's watch over the cluster's inside found.
@@ -124,19 +107,6 @@ func invariants(broken *store.Violation) checker.Result {
 		return checker.Result{Verdict: checker.Invalid, Reason: broken.String()}
 	}
 	return checker.Result{Verdict: checker.Valid}
-}
-
-// end is when the last operation was invoked: about the time limit, unless the
-// run was ended early.
-func (j *judgement) end() time.Duration {
-	if len(j.ops) == 0 {
-		return 0
-	}
-	last := j.ops[len(j.ops)-1].Invoke.Time
-	if last > j.scenario.TimeLimit-time.Second {
-		return j.scenario.TimeLimit
-	}
-	return last
 }
 
 func countOperations(ops []history.Operation) store.Operations {

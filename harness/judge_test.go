@@ -41,7 +41,7 @@ func TestAvailabilityAsksForTheWorkloadsKinds(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				j := judgement{scenario: s, workload: w, faults: []cluster.Fault{{Nemesis: "partition", At: 5 * time.Second, Healed: 9 * time.Second}}}
+				j := judgement{scenario: s, faults: []cluster.Fault{{Nemesis: "partition", At: 5 * time.Second, Healed: 9 * time.Second}}}
 				index := 0
 				for _, node := range s.NodeNames() {
 					for _, f := range kinds {
@@ -55,7 +55,9 @@ func TestAvailabilityAsksForTheWorkloadsKinds(t *testing.T) {
 				j.ops = append(j.ops, history.Operation{
 					Invoke:   history.Event{Index: index, Time: s.TimeLimit, Process: index, F: w.Reads[0], Key: "k0.0"},
 					Complete: history.Event{Index: index + 1, Time: s.TimeLimit, Type: history.Fail}})
-				j.check(t.Context())
+				if err := j.check(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 				want := checker.Valid
 				if len(kinds) < 2 {
 					want = checker.Invalid

@@ -150,7 +150,7 @@ func TestCheckOfASimulatedRun(t *testing.T) {
 		"none was":          {nil, checker.Result{Verdict: checker.Valid}, exitUnknown}, // the run was killed
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := recorded(t, event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
+			dir := recorded(t, "partition", event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
 			run, err := store.Open(dir)
 			if err != nil {
 				t.Fatal(err)

@@ -51,14 +51,21 @@ func All() []Workload {
 	}}
 }
 
+// Names lists the workloads by name.
+func Names() []string {
+	var names []string
+	for _, w := range All() {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
 // Find picks a workload by its name.
 func Find(name string) (Workload, error) {
-	var names []string
 	for _, w := range All() {
 		if w.Name == name {
 			return w, nil
 		}
-		names = append(names, w.Name)
 	}
-	return Workload{}, fmt.Errorf("workloads: no workload %q; there are %s", name, strings.Join(names, ", "))
+	return Workload{}, fmt.Errorf("workloads: no workload %q; there are %s", name, strings.Join(Names(), ", "))
 }

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"partita/nemesis"
+	"partita/workloads"
 )
-
-// workloads are the workloads that there are.
-var workloads = []string{"append", "register"}
 
 // nameForm is what a folder of results may be called.
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
@@ -87,7 +85,7 @@ func (s *Scenario) validateNode() []*complaint {
 func (s *Scenario) validateRest() []*complaint {
 	w, c := s.Workload, s.Checks
 	all := []*complaint{
-		oneOf("workload.name", w.Name, workloads),
+		oneOf("workload.name", w.Name, workloads.Names()),
 		bounds("workload.keys", w.Keys, 1, 10_000),
 		bounds("workload.rate", w.Rate, 0.1, 100_000),
 		bounds("time-limit", s.TimeLimit, time.Second, 24*time.Hour),

@@ -1,0 +1,88 @@
+package explore
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"partita/harness/scenario"
+	"partita/nemesis"
+	"partita/workloads"
+)
+
+// Options says what seeds may draw.
+type Options struct {
+	// Faults are the kinds to draw from; empty: all there are.
+	Faults []string
+	// Overrides are keys of the scenario that are not drawn.
+	Overrides []scenario.Override
+}
+
+// calm is how long a run goes on without faults: by its end, every node of the
+// cluster has to answer again.
+const calm = 6 * time.Second
+
+// Draw makes the scenario of a seed. It is written as a file and read back:
+// running that file is running the seed again.
+func Draw(seed int64, o Options) (*scenario.Scenario, error) {
+	rng := rand.New(rand.NewPCG(uint64(seed), 0x6578706c6f7265))
+	s := scenario.Default()
+	s.Name, s.Seed = fmt.Sprintf("seed-%d", seed), seed
+	s.Description = "drawn by an exploration"
+	s.Nodes = pick(rng, 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7)
+	drawNode(rng, &s.Node)
+	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
+	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
+	s.Workload.Concurrency = scenario.Concurrency{Count: pick(rng, 2, 3, 4), PerNode: true}
+	s.Workload.Rate = pick(rng, 50.0, 100, 200, 400)
+	s.Checks.Availability.RecoverWithin = calm
+	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 12)*time.Second + calm
+	text, err := s.YAML()
+	if err != nil {
+		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
+	}
+	overrides := append([]scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: drawFaults(rng, s.Nodes, o.Faults)}}, o.Overrides...)
+	drawn, err := scenario.Parse(s.Name+".yaml", text, overrides...)
+	if err != nil {
+		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
+	}
+	return drawn, nil
+}
+
+func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
+
+// drawNode draws how nodes behave: slow and fast elections, hardly any jitter
+// or much, small batches, many snapshots.
+func drawNode(rng *rand.Rand, n *scenario.Node) {
+	n.ElectionTimeout = pick[time.Duration](rng, 150, 300, 500, 1000) * time.Millisecond
+	n.ElectionJitter = min(n.ElectionTimeout, pick[time.Duration](rng, 2, 10, 50, 150, 500)*time.Millisecond)
+	n.Heartbeat = n.ElectionTimeout / pick[time.Duration](rng, 3, 5, 10)
+	n.MaxBatch = pick(rng, 1, 2, 8, 64)
+	n.SnapshotEvery = pick(rng, 10, 30, 100, 300, 5000)
+	n.PeerSilence = n.ElectionTimeout * pick[time.Duration](rng, 1, 2, 4, 8)
+}
+
+// drawFaults draws which kinds of faults there are, how often they come and
+// how long they last. Now and then there is none.
+func drawFaults(rng *rand.Rand, nodes int, kinds []string) string {
+	var all []string
+	for _, kind := range nemesis.Kinds() {
+		// Drawn for every kind, so that leaving one out does not shift the others.
+		wanted := rng.IntN(3) == 0
+		every := pick[time.Duration](rng, 800, 1500, 2500, 4000) * time.Millisecond
+		lasts := max(600*time.Millisecond, time.Duration(rng.Float64()*0.9*float64(every)).Round(10*time.Millisecond))
+		switch {
+		case len(kinds) > 0 && !slices.Contains(kinds, kind.Name):
+		case nodes < 2 && (kind.Name == nemesis.Partition || kind.Name == nemesis.Packets): // nothing lies between
+		case wanted || len(kinds) > 0:
+			options := fmt.Sprintf("every: %v, for: %v", every, lasts)
+			if kind.Name == nemesis.Partition {
+				options += ", phase: 300ms"
+			}
+			all = append(all, fmt.Sprintf("%s: {%s}", kind.Name, options))
+		}
+	}
+	return "[" + strings.Join(all, ", ") + "]"
+}
