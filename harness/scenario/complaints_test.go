@@ -61,7 +61,16 @@ func TestComplaints(t *testing.T) {
 		"negative seed":             {"seed: -1\n", "x.yaml:1: seed: -1: want 0 to"},
 		"name of a link":            {"name: latest\n", "x.yaml:1: name: \"latest\""},
 		"name of a folder above":    {"name: ../x\n", "x.yaml:1: name: \"../x\""},
-		"a file too large":          {strings.Repeat("#", maxBytes+1), "x.yaml:1: 1048577 bytes"},
+		"schedule as a map":         {"nemesis:\n- kill: {schedule: {at: 3s}}\n", "x.yaml:2: nemesis.kill.schedule: found a map, want a list, each entry a map with the keys at, for, targets, nodes"},
+		"empty schedule":            {"nemesis:\n- kill:\n    schedule: []\n", "x.yaml:3: nemesis.kill.schedule: an empty list"},
+		"text in a schedule":        {"nemesis:\n- kill:\n    schedule:\n    - one\n", `x.yaml:4: nemesis.kill.schedule[0]: found the text "one", want a map`},
+		"key of another kind":       {"nemesis:\n- kill:\n    schedule:\n    - {at: 3s, shape: ring}\n", `x.yaml:4: nemesis.kill.schedule[0]: unknown key "shape": allowed are at, for, targets, nodes`},
+		"unknown node":              {scheduled("at: 3s, for: 1s, targets: one, nodes: [n1, n6]"), `x.yaml:5: nemesis.kill.schedule[1].nodes: unknown node "n6"`},
+		"key left out":              {scheduled("at: 3s, for: 1s, targets: one"), "x.yaml:5: nemesis.kill.schedule[1].nodes: 0 of 5 nodes"},
+		"fault past the limit":      {scheduled("at: 59s, for: 1001ms, targets: one, nodes: [n1, n2, n3, n4, n5]"), "x.yaml:5: nemesis.kill.schedule[1].for: 1.001s: the fault lasts until 1m0.001s and the run until 1m0s"},
+		"calls of texts":            {"nemesis:\n- power: {schedule: [{calls: [a]}]}\n", `nemesis.power.schedule[0].calls: found the text "a", want a whole number`},
+		"one number as calls":       {"nemesis:\n- disk: {schedule: [{calls: 7}]}\n", "nemesis.disk.schedule[0].calls: found the number 7, want a list of whole numbers"},
+		"a file too large":          {strings.Repeat("#", maxBytes+1), "x.yaml:1: 8388609 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Parse("x.yaml", []byte(c.text))
@@ -73,6 +82,11 @@ func TestComplaints(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scheduled is a scenario whose second kill, in line 5, has these keys.
+func scheduled(keys string) string {
+	return "nemesis:\n- kill:\n    schedule:\n    - {at: 1s, for: 1s, targets: all, nodes: [n1, n2, n3, n4, n5]}\n    - {" + keys + "}\n"
 }
 
 func TestLoadNames(t *testing.T) {

@@ -120,6 +120,37 @@ func TestDefaults(t *testing.T) {
 	reread(t, s)
 }
 
+// A scenario whose drawn schedule is written down injects the same, whatever
+// its seed.
+func TestExplicitSchedules(t *testing.T) {
+	for _, k := range nemesis.Kinds() {
+		t.Run(k.Name, func(t *testing.T) {
+			s, err := Parse("x.yaml", []byte("seed: 42\ntime-limit: 3m\nnemesis:\n- "+k.Name+": {}\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := s.Schedule()
+			options, err := nemesis.Explicit(k.Name, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Seed, s.Nemesis[0].Options = 7, options
+			text, err := s.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Parse("again.yaml", text)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			if got := again.Schedule(); len(want) < 10 || !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+			reread(t, again)
+		})
+	}
+}
+
 func TestNodeFlags(t *testing.T) {
 	s, err := Load("partition")
 	if err != nil {
@@ -137,6 +168,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(data), "nemesis.kill.for=1s")
 	}
 	f.Add(base, "nemesis=[kill: {for: 1s}]")
+	f.Add(scheduled("at: 3s, for: 1s, targets: one, nodes: [n1, n2, n3, n4, n5]"), "nemesis.kill.schedule=[{at: 1s}]")
 	f.Add("a: &a [*a]\n", "node={heartbeat: 5ms}")
 	f.Add("nodes: 5\n---\n%YAML 1.1\n", "node.heartbeat")
 	f.Fuzz(func(t *testing.T, text, arg string) {

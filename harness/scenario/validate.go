@@ -58,6 +58,12 @@ func (s *Scenario) validate() *complaint {
 		} else if err != nil {
 			return &complaint{"nemesis." + f.Kind, err.Error()}
 		}
+		for i, in := range nemesis.Scheduled(f.Options) {
+			if in.Heal > s.TimeLimit {
+				return &complaint{fmt.Sprintf("nemesis.%s.schedule[%d].for", f.Kind, i), fmt.Sprintf(
+					"%v: the fault lasts until %v and the run until %v, the time-limit", in.Heal-in.At, in.Heal, s.TimeLimit)}
+			}
+		}
 	}
 	return nil
 }
