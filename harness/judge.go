@@ -98,14 +98,23 @@ func (j *judgement) check(ctx context.Context) {
 		"faults":       checker.Faults(s.Kinds(), j.faults),
 		"crashes":      checker.Crashes(nodes, j.faults, j.results.MonotonicStartNS),
 		"record":       j.incomplete(),
-		"availability": checker.Availability(checker.AvailabilityInput{
-			Operations: j.ops, Faults: j.faults, Nodes: s.NodeNames(),
-			RecoverWithin: limits.Availability.RecoverWithin, End: j.end(), Lags: checker.Lags(j.events),
-		}),
+		"availability": j.availability(),
 	}
 	j.results.Verdict, j.results.Reason = checker.Compose(j.results.Checks)
 	j.results.Operations = countOperations(j.ops)
 	j.results.Faults = countFaults(j.faults)
+}
+
+// availability asks whether the cluster came back. A script decides nothing
+// here: it need not ask every node after a heal.
+func (j *judgement) availability() checker.Result {
+	if j.scenario.Workload.Script != nil {
+		return checker.Result{Verdict: checker.Unknown, Reason: "a script asks only what it says, and of whom"}
+	}
+	return checker.Availability(checker.AvailabilityInput{
+		Operations: j.ops, Faults: j.faults, Nodes: j.scenario.NodeNames(),
+		RecoverWithin: j.scenario.Checks.Availability.RecoverWithin, End: j.end(), Lags: checker.Lags(j.events),
+	})
 }
 
 // end is when the last operation was invoked: about the time limit, unless the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,9 +13,13 @@ import (
 
 	"partita/harness/catalogue"
 	"partita/harness/checker"
+	"partita/harness/cluster"
 	"partita/harness/history"
 	"partita/harness/scenario"
 	"partita/harness/store"
+	"partita/nemesis"
+	"partita/nemesis/wire"
+	"partita/node/api"
 )
 
 // program runs the command line and gives exit status and both outputs.
@@ -50,6 +55,7 @@ func TestBadInputIsUsage(t *testing.T) {
 		"unknown shape":        {[]string{"run", file("shape.yaml", "nemesis:\n  - partition: {shapes: [rings]}\n"), "--results", results}, "shape.yaml:2"},
 		"impossible override":  {[]string{"run", "partition", "--nodes", "10", "--results", results}, "--nodes 10"},
 		"nonsense after --set": {[]string{"run", "partition", "--set", "nonsense", "--results", results}, "nonsense"},
+		"no faults for Docker": {[]string{"run", "partition", "--set", "nemesis=[kill: {}, power: {}]", "--results", results}, "nemesis.power: only the simulator can inject it yet: run it with --cluster sim"},
 		"check of no run":      {[]string{"check", dir}, "not the folder of a run"},
 		"unknown bug to run":   {[]string{"run", "partition", "--bug", "gremlin", "--results", results}, `no bug "gremlin"`},
 		"no bug to run":        {[]string{"run", "partition", "--bug", "", "--results", results}, `no bug ""`},
@@ -70,12 +76,18 @@ func TestBadInputIsUsage(t *testing.T) {
 // recorded writes the folder of a run whose clients saw these events.
 func recorded(t *testing.T, events ...history.Event) string {
 	t.Helper()
+	return recordedOf(t, nil, events...)
+}
+
+// recordedOf writes the folder of such a run of a scenario with these settings.
+func recordedOf(t *testing.T, settings []scenario.Override, events ...history.Event) string {
+	t.Helper()
 	r, err := store.Create(t.TempDir(), "partition", 7, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s, err := scenario.Load("partition", scenario.Override{Flag: "--seed 7", Path: "seed", Value: "7"})
+	s, err := scenario.Load("partition", append(settings, scenario.Override{Flag: "--seed 7", Path: "seed", Value: "7"})...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +141,84 @@ func TestCheckOfKilledRuns(t *testing.T) {
 				t.Errorf("the report does not name the key (%v)", err)
 			}
 		})
+	}
+}
+
+// TestCheckOfAFailedDisk: the folder alone tells that a node had to end.
+func TestCheckOfAFailedDisk(t *testing.T) {
+	const start = int64(5_000_000_000)
+	for name, tc := range map[string]struct {
+		node string
+		want checker.Verdict
+	}{
+		"its own disk":     {"n2", checker.Valid},
+		"that of another":  {"n3", checker.Invalid},
+		"a disk of nobody": {"", checker.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := recordedOf(t, []scenario.Override{{Flag: "--set", Path: "nemesis", Value: "[disk: {}]"}},
+				event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
+			r, err := store.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			results, err := r.ReadResults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			results.MonotonicStartNS = start
+			faults, err := r.AppendLines(store.FaultsFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fault := cluster.Fault{Nemesis: nemesis.Disk, Shape: nemesis.FailSync, Nodes: []string{tc.node}, At: 3 * time.Second, Healed: 6 * time.Second}
+			exit := wire.Exit{At: start + int64(5*time.Second), Code: api.ExitStorage}
+			if err := errors.Join(r.WriteResults(results), faults.Append(fault), faults.Close(),
+				r.WriteNode(wire.State{Node: "n2", Exits: []wire.Exit{exit}}, nil)); err != nil {
+				t.Fatal(err)
+			}
+			j, err := judgeFolder(context.Background(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := j.results.Checks["crashes"]; got.Verdict != tc.want {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// TestCheckOfAScript: operations that were written down ask too little to
+// judge availability by.
+func TestCheckOfAScript(t *testing.T) {
+	steps := "[{at: 1s, worker: 0, f: read, key: k0.0}]"
+	dir := recordedOf(t, []scenario.Override{{Flag: "--set", Path: "workload.script", Value: steps}},
+		event(0, 0, history.Invoke, "read", ""), event(1, 0, history.OK, "read", "9"))
+	r, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	j, err := judgeFolder(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := j.results.Checks["availability"]; got.Verdict != checker.Unknown || !strings.Contains(got.Reason, "script") {
+		t.Errorf("availability: %+v", got)
+	}
+	if !strings.HasPrefix(j.results.Reason, "linearizable: ") {
+		t.Errorf("the verdict is %s: %s", j.results.Verdict, j.results.Reason)
+	}
+}
+
+func TestListNemeses(t *testing.T) {
+	code, out := program(t, "list", "nemeses")
+	for _, k := range nemesis.Kinds() {
+		i := strings.Index(out, k.Name+" ")
+		if line, _, _ := strings.Cut(out[max(i, 0):], "\n"); i < 0 || strings.Contains(line, "--cluster sim") != k.Simulated {
+			t.Errorf("exit %d, of %s: %q", code, k.Name, line)
+		}
 	}
 }
 

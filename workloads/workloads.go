@@ -21,6 +21,9 @@ type Workload struct {
 	Client      func(worker generator.Worker, nodes []string) interpreter.Client
 	Model       checker.Model
 	Operations  []string // the kinds of operations (f)
+	// Step says what is wrong with the values of an operation of a script, and
+	// which of its keys, value or old, that is; nil: nothing can be.
+	Step func(generator.Step) (key string, err error)
 }
 
 // All lists the workloads.
@@ -34,6 +37,7 @@ func All() []Workload {
 		},
 		Model:      register.Model(),
 		Operations: []string{register.Read, register.Write, register.CAS},
+		Step:       register.CheckStep,
 	}}
 }
 

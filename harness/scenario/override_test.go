@@ -91,6 +91,8 @@ func overrideOf(v reflect.Value, path string) string {
 		return "20"
 	case "nemesis.clock.shapes":
 		return nemesis.MonotonicRate
+	case "workload.script":
+		return "[{at: 1s, worker: 0, f: cas, key: a, value: 5, old: null}]"
 	case "nemesis.partition.schedule":
 		return "[{at: 1s, for: 1s, shape: leader, nodes: [n1, n2, n3, n4, n5]}]"
 	case "nemesis.clock.schedule":

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"partita/nemesis"
+	"partita/workloads"
 )
-
-// workloads are the workloads that there are.
-var workloads = []string{"register"}
 
 // nameForm is what a folder of results may be called.
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
@@ -46,7 +44,7 @@ func (s *Scenario) validate() *complaint {
 	if s.Name == "latest" || !nameForm.MatchString(s.Name) {
 		return &complaint{"name", fmt.Sprintf("%q: want lower-case letters, digits and -, at most 64, and not latest", s.Name)}
 	}
-	for _, c := range slices.Concat(s.validateNode(), s.validateRest()) {
+	for _, c := range slices.Concat(s.validateNode(), s.validateRest(), []*complaint{s.validateScript()}) {
 		if c != nil {
 			return c
 		}
@@ -92,8 +90,12 @@ func (s *Scenario) validateNode() []*complaint {
 // validateRest checks clients, limits and checks.
 func (s *Scenario) validateRest() []*complaint {
 	w, c := s.Workload, s.Checks
+	var names []string
+	for _, w := range workloads.All() {
+		names = append(names, w.Name)
+	}
 	all := []*complaint{
-		oneOf("workload.name", w.Name, workloads),
+		oneOf("workload.name", w.Name, names),
 		bounds("workload.keys", w.Keys, 1, 10_000),
 		bounds("workload.rate", w.Rate, 0.1, 100_000),
 		bounds("time-limit", s.TimeLimit, time.Second, 24*time.Hour),
