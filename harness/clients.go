@@ -3,31 +3,24 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"partita/harness/checker"
 	"partita/harness/cluster"
-	"partita/harness/generator"
 	"partita/harness/history"
 	"partita/harness/interpreter"
 	"partita/harness/store"
+	"partita/nemesis"
 	"partita/nemesis/wire"
-	"partita/workloads"
+	"partita/node/api"
 )
 
 // test lets the clients and the nemesis loose.
 func (x *execution) test(ctx context.Context) error {
 	s := x.scenario
-	workload, err := workloads.Find(s.Workload.Name)
-	if err != nil {
-		return err
-	}
-	workers, err := generator.Layout(s.NodeNames(), s.Workload.Concurrency.Of(s.Nodes))
-	if err != nil {
-		return err
-	}
-	pace, err := generator.NewPace(s.Seed, len(workers), s.Workload.Rate)
+	clients, err := s.NewClients()
 	if err != nil {
 		return err
 	}
@@ -48,10 +41,8 @@ func (x *execution) test(ctx context.Context) error {
 	if err := x.run.WriteResults(x.results); err != nil {
 		return err
 	}
-	var clients []interpreter.Client
 	var worlds []*cluster.HTTP
-	for _, w := range workers {
-		clients = append(clients, workload.Client(w, s.NodeNames()))
+	for range clients.Workers {
 		worlds = append(worlds, cluster.NewHTTP(x.cluster, x.start, s.TimeLimit+grace))
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -60,13 +51,13 @@ func (x *execution) test(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { live.show(ctx, cluster.NewMachines(ctx, x.cluster, x.start)) })
 	if s.StopAtFirstInvalid {
-		beside.Go(func() { x.judgeMeanwhile(ctx, workload.Model, stop) })
+		beside.Go(func() { x.judgeMeanwhile(ctx, clients.Workload.Model, stop) })
 	}
 	err = interpreter.Run(ctx, interpreter.Test{
-		Workers:   workers,
-		Generator: workload.Generator(generator.Config{Seed: s.Seed, Workers: workers, Keys: s.Workload.Keys}),
-		Pace:      pace,
-		Clients:   clients,
+		Workers:   clients.Workers,
+		Generator: clients.Generator,
+		Pace:      clients.Pace,
+		Clients:   clients.Clients,
 		Env:       func(i int) cluster.Env { return worlds[i] },
 		Renew:     func(i int) { worlds[i].Close() },
 		Plans:     s.Plans(),
@@ -124,7 +115,9 @@ func (x *execution) judgeMeanwhile(ctx context.Context, model checker.Model, sto
 	}
 }
 
-// crashed names a node that ended on its own, or gives an empty string.
+// crashed names a node that ended on its own, or gives an empty string. One that
+// says that its disk has failed may have an excuse, which the record of a disk
+// fault gives once the fault is over: with disk faults such a run goes on.
 func (x *execution) crashed(ctx context.Context) string {
 	states := make([]wire.State, x.scenario.Nodes)
 	var all []cluster.Command
@@ -134,7 +127,8 @@ func (x *execution) crashed(ctx context.Context) string {
 	cluster.NewMachines(ctx, x.cluster, x.start).Agents(all, agentTimeout)
 	for _, s := range states {
 		for _, e := range s.Exits {
-			if !e.Asked {
+			excused := e.Code == api.ExitStorage && slices.Contains(x.scenario.Kinds(), nemesis.Disk)
+			if !e.Asked && !excused {
 				return s.Node
 			}
 		}

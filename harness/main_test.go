@@ -14,10 +14,14 @@ import (
 
 	"partita/harness/catalogue"
 	"partita/harness/checker"
+	"partita/harness/cluster"
 	"partita/harness/history"
 	"partita/harness/scenario"
 	"partita/harness/store"
 	"partita/harness/trace"
+	"partita/nemesis"
+	"partita/nemesis/wire"
+	"partita/node/api"
 )
 
 // program runs the command line and gives exit status and both outputs.
@@ -53,6 +57,7 @@ func TestBadInputIsUsage(t *testing.T) {
 		"unknown shape":        {[]string{"run", file("shape.yaml", "nemesis:\n  - partition: {shapes: [rings]}\n"), "--results", results}, "shape.yaml:2"},
 		"impossible override":  {[]string{"run", "partition", "--nodes", "10", "--results", results}, "--nodes 10"},
 		"nonsense after --set": {[]string{"run", "partition", "--set", "nonsense", "--results", results}, "nonsense"},
+		"no faults for Docker": {[]string{"run", "partition", "--set", "nemesis=[kill: {}, power: {}]", "--results", results}, "nemesis.power: only the simulator can inject it yet: run it with --cluster sim"},
 		"check of no run":      {[]string{"check", dir}, "not the folder of a run"},
 		"unknown bug to run":   {[]string{"run", "partition", "--bug", "gremlin", "--results", results}, `no bug "gremlin"`},
 		"no bug to run":        {[]string{"run", "partition", "--bug", "", "--results", results}, `no bug ""`},
@@ -74,12 +79,18 @@ func TestBadInputIsUsage(t *testing.T) {
 // events.
 func recorded(t *testing.T, name string, events ...history.Event) string {
 	t.Helper()
+	return recordedOf(t, name, nil, events...)
+}
+
+// recordedOf writes the folder of such a run with these settings.
+func recordedOf(t *testing.T, name string, settings []scenario.Override, events ...history.Event) string {
+	t.Helper()
 	r, err := store.Create(t.TempDir(), name, 7, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s, err := scenario.Load(name, scenario.Override{Flag: "--seed 7", Path: "seed", Value: "7"})
+	s, err := scenario.Load(name, append(settings, scenario.Override{Flag: "--seed 7", Path: "seed", Value: "7"})...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +193,61 @@ func TestCheckOfASimulatedRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCheckOfAFailedDisk: the folder alone tells that a node had to end.
+func TestCheckOfAFailedDisk(t *testing.T) {
+	const start = int64(5_000_000_000)
+	for name, tc := range map[string]struct {
+		node string
+		want checker.Verdict
+	}{
+		"its own disk":     {"n2", checker.Valid},
+		"that of another":  {"n3", checker.Invalid},
+		"a disk of nobody": {"", checker.Invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := recordedOf(t, "partition", []scenario.Override{{Flag: "--set", Path: "nemesis", Value: "[disk: {}]"}},
+				event(0, 0, history.Invoke, "write", "1"), event(1, 0, history.OK, "write", "1"))
+			r, err := store.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			results, err := r.ReadResults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			results.MonotonicStartNS = start
+			faults, err := r.AppendLines(store.FaultsFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fault := cluster.Fault{Nemesis: nemesis.Disk, Shape: nemesis.FailSync, Nodes: []string{tc.node}, At: 3 * time.Second, Healed: 6 * time.Second}
+			exit := wire.Exit{At: start + int64(5*time.Second), Code: api.ExitStorage}
+			if err := errors.Join(r.WriteResults(results), faults.Append(fault), faults.Close(),
+				r.WriteNode(wire.State{Node: "n2", Exits: []wire.Exit{exit}}, nil)); err != nil {
+				t.Fatal(err)
+			}
+			j, err := judgeFolder(context.Background(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := j.results.Checks["crashes"]; got.Verdict != tc.want {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestListNemeses(t *testing.T) {
+	code, out := program(t, "list", "nemeses")
+	for _, k := range nemesis.Kinds() {
+		i := strings.Index(out, k.Name+" ")
+		if line, _, _ := strings.Cut(out[max(i, 0):], "\n"); i < 0 || strings.Contains(line, "--cluster sim") != k.Simulated {
+			t.Errorf("exit %d, of %s: %q", code, k.Name, line)
+		}
 	}
 }
 

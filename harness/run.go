@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"partita/harness/scenario"
+	"partita/nemesis"
 )
 
 // runFlags are the flags of harness run.
@@ -84,10 +85,26 @@ func (f *runFlags) resolve(cmd *cobra.Command) (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.canInject(s); err != nil {
+		return nil, err
+	}
 	for s.Seed == 0 {
 		s.Seed = rand.Int64N(1_000_000_000)
 	}
 	return s, nil
+}
+
+// canInject refuses a fault that the cluster cannot inject.
+func (f *runFlags) canInject(s *scenario.Scenario) error {
+	if f.cluster != "docker" {
+		return nil
+	}
+	for _, name := range s.Kinds() {
+		if k, err := nemesis.KindOf(name); err == nil && k.Simulated {
+			return fmt.Errorf("%s: nemesis.%s: only the simulator can inject it yet: run it with --cluster sim", f.scenario, name)
+		}
+	}
+	return nil
 }
 
 // again is the command that repeats the run.

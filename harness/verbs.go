@@ -102,7 +102,11 @@ func listCommand(stdout io.Writer) *cobra.Command {
 				return listScenarios(stdout)
 			case "nemeses":
 				for _, k := range nemesis.Kinds() {
-					fmt.Fprintf(stdout, "%-12s %s\n", k.Name, k.Description)
+					only := ""
+					if k.Simulated {
+						only = " (--cluster sim)"
+					}
+					fmt.Fprintf(stdout, "%-12s %s%s\n", k.Name, k.Description, only)
 				}
 			case "workloads":
 				for _, w := range workloads.All() {

@@ -162,14 +162,19 @@ func firstOf(all ...*Problem) *Problem {
 }
 
 // Explicit makes options of a kind whose schedule, whatever the seed, is
-// exactly these injections. They are the kind's own, in order of time.
+// exactly these injections: at least one, all of the kind and in order of time.
+// The options are complete.
 func Explicit(kind string, schedule []Injection) (Options, error) {
 	k, err := KindOf(kind)
 	if err != nil {
 		return nil, fmt.Errorf("nemesis: explicit schedule: %w", err)
 	}
+	if len(schedule) == 0 {
+		return nil, fmt.Errorf("nemesis: explicit schedule of %s: no injection", kind)
+	}
 	options := k.Defaults()
 	options.give(schedule)
+	options.Complete(len(schedule[0].Order))
 	return options, nil
 }
 

@@ -23,7 +23,6 @@ func TestExplicitIsWhatWasDrawn(t *testing.T) {
 			if got := Scheduled(o); len(want) < 15 || !reflect.DeepEqual(got, want) {
 				t.Fatalf("got  %v\nwant %v", got, want)
 			}
-			o.Complete(5)
 			if err := o.Validate(5); err != nil {
 				t.Error(err)
 			}
@@ -35,8 +34,11 @@ func TestExplicitIsWhatWasDrawn(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Explicit("partitions", nil); err == nil {
+	if _, err := Explicit("partitions", []Injection{{}}); err == nil {
 		t.Error("a kind that is none is accepted")
+	}
+	if _, err := Explicit(Kill, nil); err == nil {
+		t.Error("no injection is accepted")
 	}
 }
 

@@ -24,6 +24,9 @@ type Workload struct {
 	// Reads and Writes are the kinds of operations (f) by which a node shows
 	// that it reads and writes again; Operations are all kinds.
 	Reads, Writes, Operations []string
+	// Step says what is wrong with the values of an operation of a script, and
+	// which key of it that is.
+	Step func(generator.Step) (key string, err error)
 }
 
 // All lists the workloads.
@@ -38,6 +41,7 @@ func All() []Workload {
 		Model: lists.Model(),
 		Reads: []string{lists.Read}, Writes: []string{lists.Append},
 		Operations: []string{lists.Append, lists.Read},
+		Step:       lists.CheckStep,
 	}, {
 		Name:        register.Name,
 		Description: "read, write and compare-and-set of many registers",
@@ -48,6 +52,7 @@ func All() []Workload {
 		Model: register.Model(),
 		Reads: []string{register.Read}, Writes: []string{register.Write},
 		Operations: []string{register.Read, register.Write, register.CAS},
+		Step:       register.CheckStep,
 	}}
 }
 

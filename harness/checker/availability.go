@@ -27,6 +27,9 @@ type AvailabilityInput struct {
 	End time.Duration
 	// Lags are when the harness itself was late.
 	Lags []Lag
+	// Scripted says that the operations were written down: a node that nobody
+	// asked owes no answer.
+	Scripted bool
 }
 
 // Lag is a moment at which the harness noticed that it was late, and by how much.
@@ -98,6 +101,13 @@ func (in *AvailabilityInput) judgeWindow(window interval) (Verdict, string) {
 		return Valid, ""
 	}
 	after := fmt.Sprintf("within %v of the heal at %s", in.RecoverWithin, instant(window.from))
+	if in.Scripted {
+		asked := in.asked(window, missing)
+		if len(asked) == 0 {
+			return Unknown, fmt.Sprintf("the script asked for no %s, %s", owed(missing), after)
+		}
+		missing = asked
+	}
 	if in.End < window.to {
 		return Unknown, fmt.Sprintf("the run ended at %s, too early to see the recovery %s", instant(in.End), after)
 	}
@@ -107,13 +117,42 @@ func (in *AvailabilityInput) judgeWindow(window interval) (Verdict, string) {
 			return Unknown, fmt.Sprintf("machine too slow: the harness was late by %v at %s, %s", lag.For.Round(time.Millisecond), instant(lag.At), after)
 		}
 	}
-	return Invalid, fmt.Sprintf("no ok %s, %s", strings.Join(missing, ", "), after)
+	return Invalid, fmt.Sprintf("no ok %s, %s", owed(missing), after)
+}
+
+// need is an answer that a node owes: to a read or to a write.
+type need struct{ node, what string }
+
+// owed lists what is missing.
+func owed(missing []need) string {
+	var all []string
+	for _, n := range missing {
+		all = append(all, n.what+" on "+n.node)
+	}
+	return strings.Join(all, ", ")
+}
+
+// asked are those of the missing answers that somebody asked for in the
+// window.
+func (in *AvailabilityInput) asked(window interval, missing []need) []need {
+	var all []need
+	for _, n := range missing {
+		kinds := in.Reads
+		if n.what == "write" {
+			kinds = in.Writes
+		}
+		if slices.ContainsFunc(in.Operations, func(op history.Operation) bool {
+			return op.Invoke.Node == n.node && slices.Contains(kinds, op.Invoke.F) && op.Invoke.Time >= window.from && op.Invoke.Time <= window.to
+		}) {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // answered is when the last of the nodes had answered one ok read and one ok
 // write, both begun and ended in the window; and what is missing if not all have.
-func (in *AvailabilityInput) answered(window interval) (time.Duration, []string) {
-	type need struct{ node, what string }
+func (in *AvailabilityInput) answered(window interval) (time.Duration, []need) {
 	first := make(map[need]time.Duration)
 	for _, op := range in.Operations {
 		if op.Complete.Type != history.OK || op.Invoke.Time < window.from || op.Complete.Time > window.to {
@@ -129,12 +168,12 @@ func (in *AvailabilityInput) answered(window interval) (time.Duration, []string)
 		}
 	}
 	last := window.from
-	var missing []string
+	var missing []need
 	for _, node := range in.Nodes {
 		for _, what := range []string{"read", "write"} {
 			at, ok := first[need{node, what}]
 			if !ok {
-				missing = append(missing, what+" on "+node)
+				missing = append(missing, need{node, what})
 			}
 			last = max(last, at)
 		}

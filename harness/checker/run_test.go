@@ -226,6 +226,29 @@ func TestAvailability(t *testing.T) {
 	}
 }
 
+// A script need not ask every node after a heal; whom it asks, owes an answer.
+func TestAvailabilityOfAScript(t *testing.T) {
+	s := time.Second
+	for name, c := range map[string]struct {
+		ops    []history.Operation
+		want   Verdict
+		reason string
+	}{
+		"all answered":    {join(many(1, "read", history.OK, "n1", 11*s), many(1, "write", history.OK, "n1", 12*s)), Valid, ""},
+		"nobody asked":    {nil, Unknown, "the script asked for no read on n1, write on n1"},
+		"asked too early": {many(1, "write", history.Fail, "n1", 9*s), Unknown, "the script asked for no read on n1"},
+		"asked in vain":   {many(1, "write", history.Fail, "n1", 12*s), Invalid, "no ok write on n1, within"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Availability(AvailabilityInput{Operations: c.ops, Faults: []cluster.Fault{{At: 5 * s, Healed: 10 * s}},
+				Nodes: []string{"n1"}, RecoverWithin: 10 * s, End: 30 * s, Scripted: true})
+			if got.Verdict != c.want || !strings.Contains(got.Reason, c.reason) {
+				t.Errorf("%s, %q", got.Verdict, got.Reason)
+			}
+		})
+	}
+}
+
 func TestOutsideFaults(t *testing.T) {
 	s := time.Second
 	ops := join(

@@ -3,7 +3,8 @@
 //
 // A Worker plays successive processes; its role says what it asks and its node
 // where it stays. A Generator gives each worker its next operation. A Pace says
-// how long each worker waits between two. Slots turn key slots into keys: slot
+// when that is to begin: a Rate draws it, and a Script, which is a Generator
+// too, has all of it written down. Slots turn key slots into keys: slot
 // 4 in its generation 2 is the key k4.2.
 //
 // Every worker has random sources of its own, derived from the run's seed, so

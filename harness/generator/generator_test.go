@@ -86,7 +86,7 @@ func TestPaceKeepsTheRate(t *testing.T) {
 	const draws = 2000
 	for worker := range workers {
 		for range draws {
-			d := p.Next(worker)
+			d := p.Due(worker, 0, 0)
 			total, longest = total+d, max(longest, d)
 		}
 	}
@@ -96,6 +96,9 @@ func TestPaceKeepsTheRate(t *testing.T) {
 	}
 	if limit := 2 * workers * time.Second / 400; longest > limit {
 		t.Errorf("an interval of %v, at most %v is meant", longest, limit)
+	}
+	if late := p.Due(0, 0, time.Hour); late != time.Hour {
+		t.Errorf("after an operation that began an hour late the next is due at %v", late)
 	}
 	for _, bad := range []float64{0, -1} {
 		if _, err := NewPace(7, workers, bad); err == nil {

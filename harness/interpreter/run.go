@@ -26,7 +26,7 @@ type Client interface {
 type Test struct {
 	Workers   []generator.Worker
 	Generator generator.Generator
-	Pace      *generator.Pace
+	Pace      generator.Pace
 	Clients   []Client // one a worker
 	// Env is the world of a worker's process; Renew is called when its process
 	// was retired, so that the next begins without connections.

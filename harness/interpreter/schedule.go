@@ -10,7 +10,7 @@ import (
 // Schedule decides what to invoke when. It is pure: it reads no clock.
 type Schedule struct {
 	generator generator.Generator
-	pace      *generator.Pace
+	pace      generator.Pace
 	limit     time.Duration
 	workers   []worker
 }
@@ -25,10 +25,10 @@ type worker struct {
 }
 
 // NewSchedule schedules so many workers until the time limit.
-func NewSchedule(g generator.Generator, pace *generator.Pace, workers int, limit time.Duration) *Schedule {
+func NewSchedule(g generator.Generator, pace generator.Pace, workers int, limit time.Duration) *Schedule {
 	s := &Schedule{generator: g, pace: pace, limit: limit}
 	for i := range workers {
-		s.workers = append(s.workers, worker{process: i, due: pace.Next(i)})
+		s.workers = append(s.workers, worker{process: i, due: pace.Due(i, 0, 0)})
 	}
 	return s
 }
@@ -62,7 +62,7 @@ func (s *Schedule) Invoke(now time.Duration) (due []history.Event, late time.Dur
 		e := s.generator.Next(i)
 		e.Type, e.Worker, e.Process = history.Invoke, i, w.process
 		w.busy, w.invoked = true, e
-		w.due = max(w.due+s.pace.Next(i), now)
+		w.due = s.pace.Due(i, w.due, now)
 		due = append(due, e)
 	}
 	return due, late

@@ -123,3 +123,28 @@ func TestWakeAndLate(t *testing.T) {
 		t.Error("operations begin after the limit")
 	}
 }
+
+// The operations of a script keep their times, whatever those before them took;
+// a worker whose script is over is never due.
+func TestScheduleOfAScript(t *testing.T) {
+	steps := []generator.Step{
+		{At: time.Second, Worker: 1, F: "write", Key: "a"}, {At: 2 * time.Second, Worker: 1, F: "write", Key: "b"},
+		{At: 20 * time.Second, Worker: 1, F: "write", Key: "c"},
+	}
+	for took, want := range map[time.Duration][]time.Duration{
+		5 * time.Millisecond: {time.Second, 2 * time.Second, 20 * time.Second},
+		4 * time.Second:      {time.Second, 5 * time.Second, 20 * time.Second},
+	} {
+		script, err := generator.NewScript(steps, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := NewSchedule(script, script, 3, time.Minute)
+		if got := invocations(s, took); !slices.Equal(got, want) {
+			t.Errorf("operations of %v each begin at %v, want %v", took, got, want)
+		}
+		if wake := s.Wake(30 * time.Second); wake != time.Minute {
+			t.Errorf("after the script there is something to do at %v", wake)
+		}
+	}
+}

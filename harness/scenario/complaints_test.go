@@ -61,7 +61,27 @@ func TestComplaints(t *testing.T) {
 		"negative seed":             {"seed: -1\n", "x.yaml:1: seed: -1: want 0 to"},
 		"name of a link":            {"name: latest\n", "x.yaml:1: name: \"latest\""},
 		"name of a folder above":    {"name: ../x\n", "x.yaml:1: name: \"../x\""},
-		"a file too large":          {strings.Repeat("#", maxBytes+1), "x.yaml:1: 1048577 bytes"},
+		"schedule as a map":         {"nemesis:\n- kill: {schedule: {at: 3s}}\n", "x.yaml:2: nemesis.kill.schedule: found a map, want a list, each entry a map with the keys at, for, targets, nodes"},
+		"empty schedule":            {"nemesis:\n- kill:\n    schedule: []\n", "x.yaml:3: nemesis.kill.schedule: an empty list"},
+		"text in a schedule":        {"nemesis:\n- kill:\n    schedule:\n    - one\n", `x.yaml:4: nemesis.kill.schedule[0]: found the text "one", want a map`},
+		"key of another kind":       {"nemesis:\n- kill:\n    schedule:\n    - {at: 3s, shape: ring}\n", `x.yaml:4: nemesis.kill.schedule[0]: unknown key "shape": allowed are at, for, targets, nodes`},
+		"unknown node":              {scheduled("at: 3s, for: 1s, targets: one, nodes: [n1, n6]"), `x.yaml:5: nemesis.kill.schedule[1].nodes: unknown node "n6"`},
+		"key left out":              {scheduled("at: 3s, for: 1s, targets: one"), "x.yaml:5: nemesis.kill.schedule[1].nodes: 0 of 5 nodes"},
+		"fault past the limit":      {scheduled("at: 59s, for: 1001ms, targets: one, nodes: [n1, n2, n3, n4, n5]"), "x.yaml:5: nemesis.kill.schedule[1].for: 1.001s: the fault lasts until 1m0.001s and the run until 1m0s"},
+		"calls of texts":            {"nemesis:\n- power: {schedule: [{calls: [a]}]}\n", `nemesis.power.schedule[0].calls: found the text "a", want a whole number`},
+		"one number as calls":       {"nemesis:\n- disk: {schedule: [{calls: 7}]}\n", "nemesis.disk.schedule[0].calls: found the number 7, want a list of whole numbers"},
+		"empty script":              {"workload:\n  script: []\n", "x.yaml:2: workload.script: an empty list"},
+		"script as a map":           {"workload: {script: {at: 1s}}\n", "workload.script: found a map, want a list, each entry a map with the keys at, worker, f, key, value, old"},
+		"unknown key of a step":     {scripted("at: 1s, client: 0"), `x.yaml:4: workload.script[1]: unknown key "client": allowed are at, worker, f, key, value, old`},
+		"unknown operation":         {scripted("at: 1s, worker: 0, key: a, f: reed"), `x.yaml:4: workload.script[1].f: unknown f "reed": did you mean "read"?`},
+		"no key":                    {scripted("at: 1s, worker: 0, f: read"), "x.yaml:4: workload.script[1].key: no key"},
+		"worker of nobody":          {scripted("at: 1s, worker: 15, f: read, key: a"), "x.yaml:4: workload.script[1].worker: 15: want 0 to 14, with 15 clients"},
+		"step at the limit":         {scripted("at: 1m, worker: 0, f: read, key: a"), "x.yaml:4: workload.script[1].at: 1m0s: want 0s or later, before 1m0s"},
+		"value of a list":           {scripted("at: 1s, worker: 0, f: write, key: a, value: [1]"), "x.yaml:4: workload.script[1].value: found a list, want a value"},
+		"value of a fraction":       {scripted("at: 1s, worker: 0, f: write, key: a, value: 1.5"), "x.yaml:4: workload.script[1].value: found the number 1.5, want a value"},
+		"value that nobody writes":  {scripted("at: 1s, worker: 0, f: write, key: a, value: five"), "x.yaml:4: workload.script[1].value: want a whole number"},
+		"cas that expects nothing":  {scripted("at: 1s, worker: 0, f: cas, key: a, value: 5"), "x.yaml:4: workload.script[1].old: want a whole number or null"},
+		"a file too large":          {strings.Repeat("#", maxBytes+1), "x.yaml:1: 8388609 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Parse("x.yaml", []byte(c.text))
@@ -73,6 +93,16 @@ func TestComplaints(t *testing.T) {
 			}
 		})
 	}
+}
+
+// scheduled is a scenario whose second kill, in line 5, has these keys.
+func scheduled(keys string) string {
+	return "nemesis:\n- kill:\n    schedule:\n    - {at: 1s, for: 1s, targets: all, nodes: [n1, n2, n3, n4, n5]}\n    - {" + keys + "}\n"
+}
+
+// scripted is a scenario whose second operation, in line 4, has these keys.
+func scripted(keys string) string {
+	return "workload:\n  script:\n  - {at: 1s, worker: 3, f: read, key: a}\n  - {" + keys + "}\n"
 }
 
 func TestLoadNames(t *testing.T) {

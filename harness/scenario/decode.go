@@ -2,13 +2,16 @@ package scenario
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"partita/harness/history"
 	"partita/nemesis"
 )
 
@@ -55,13 +58,41 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) error {
 		return d.faults(n, into, path)
 	case *[]string:
 		return d.list(n, into, path)
+	case *[]int:
+		return d.numbers(n, into, path)
+	case *json.RawMessage:
+		return d.value(n, into, path)
 	case *time.Duration:
 		return d.duration(n, into, path)
 	}
-	if v.Kind() == reflect.Struct {
+	switch v.Kind() {
+	case reflect.Struct:
 		return d.keys(n, v, path)
+	case reflect.Slice:
+		return d.entries(n, v, path)
 	}
 	return d.scalar(n, v, path)
+}
+
+// forget forgets where the entries of a list came from that another one
+// replaces.
+func (d *decoder) forget(prefix string) {
+	maps.DeleteFunc(d.places, func(path, _ string) bool { return strings.HasPrefix(path, prefix) })
+}
+
+// entries fills a list of structs. The path of the i-th ends in [i].
+func (d *decoder) entries(n *yaml.Node, v reflect.Value, path string) error {
+	if n.Kind != yaml.SequenceNode {
+		return d.want(n, path, "a list, each entry a map with the keys "+names(fieldsOf(reflect.New(v.Type().Elem()).Elem())))
+	}
+	d.forget(path + "[")
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, entry := range n.Content {
+		if err := d.decode(entry, v.Index(i), fmt.Sprintf("%s[%d]", path, i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keys fills a struct from a map.
@@ -96,6 +127,7 @@ func (d *decoder) faults(n *yaml.Node, into *[]Fault, path string) error {
 	if n.Kind != yaml.SequenceNode {
 		return d.want(n, path, "a list, each entry a map of one kind to its options, as in - kill: {every: 6s}")
 	}
+	d.forget(path + ".")
 	*into = []Fault{}
 	seen := map[string]bool{}
 	for _, entry := range n.Content {
@@ -145,6 +177,38 @@ func (d *decoder) list(n *yaml.Node, into *[]string, path string) error {
 	return nil
 }
 
+// numbers reads whole numbers.
+func (d *decoder) numbers(n *yaml.Node, into *[]int, path string) error {
+	if n.Kind != yaml.SequenceNode {
+		return d.want(n, path, "a list of whole numbers such as [3, 17]")
+	}
+	*into = make([]int, len(n.Content))
+	for i, entry := range n.Content {
+		if err := d.scalar(entry, reflect.ValueOf(&(*into)[i]).Elem(), path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// value reads a value of the history: a whole number, a text or null.
+func (d *decoder) value(n *yaml.Node, into *json.RawMessage, path string) error {
+	var number int64
+	switch tag := n.ShortTag(); {
+	case n.Kind != yaml.ScalarNode:
+	case tag == "!!null":
+		*into = history.Null()
+		return nil
+	case tag == "!!str":
+		*into = history.String(n.Value)
+		return nil
+	case tag == "!!int" && n.Decode(&number) == nil:
+		*into = history.Int(number)
+		return nil
+	}
+	return d.want(n, path, "a value: a whole number, a text or null")
+}
+
 func (d *decoder) duration(n *yaml.Node, into *time.Duration, path string) error {
 	const what = "a time with its unit, such as 500ms, 4s or 2m"
 	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
@@ -191,6 +255,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string) error {
 type field struct {
 	name  string
 	value reflect.Value
+	terse bool // it is written only if it is set
 }
 
 // fieldsOf lists the keys of a struct in order, those of inlined structs too.
@@ -202,7 +267,7 @@ func fieldsOf(v reflect.Value) []field {
 			all = append(all, fieldsOf(v.Field(i))...)
 			continue
 		}
-		all = append(all, field{name, v.Field(i)})
+		all = append(all, field{name, v.Field(i), option == "omitempty"})
 	}
 	return all
 }

@@ -91,6 +91,12 @@ func overrideOf(v reflect.Value, path string) string {
 		return "20"
 	case "nemesis.clock.shapes":
 		return nemesis.MonotonicRate
+	case "workload.script":
+		return "[{at: 1s, worker: 0, f: cas, key: a, value: 5, old: null}]"
+	case "nemesis.partition.schedule":
+		return "[{at: 1s, for: 1s, shape: leader, nodes: [n1, n2, n3, n4, n5]}]"
+	case "nemesis.clock.schedule":
+		return "[{at: 1s, for: 1s, shape: realtime-rate, rate: 0.5, targets: one, nodes: [n1, n2, n3, n4, n5]}]"
 	}
 	switch value := v.Interface().(type) {
 	case time.Duration:
@@ -160,6 +166,7 @@ func TestOverrideComplaints(t *testing.T) {
 		"makes another wrong": {"nodes=3", "x.yaml:4: nemesis.partition.shapes: shape \"ring\" needs at least 4 nodes and the cluster has 3 (which can have majority, halves, one, leader, bridge, one-way, flapping) (with --set nodes=3)"},
 		"an anchor":           {"node=&a {}", "the anchor &a"},
 		"an empty part":       {"node..heartbeat=1s", `node: unknown key ""`},
+		"a bad schedule":      {"nemesis.clock.schedule=[{at: 1s}]", "--set nemesis.clock.schedule=[{at: 1s}]: nemesis.clock.schedule[0].for: 0s"},
 		"nemesis as a text":   {"nemesis=kill", `nemesis: found the text "kill", want a list`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,6 +180,16 @@ func TestOverrideComplaints(t *testing.T) {
 		if _, err := ParseSet(arg); err == nil || !strings.Contains(err.Error(), "want path.to.key=value") {
 			t.Errorf("%q: got %v", arg, err)
 		}
+	}
+}
+
+// A list that a flag replaces is complained of by the flag alone.
+func TestOverrideOfASchedule(t *testing.T) {
+	file := []byte("nemesis:\n- kill:\n    schedule:\n    - {at: 1s, for: 1s, targets: one, nodes: [n1, n2, n3, n4, n5]}\n")
+	flag := "nemesis.kill.schedule=[{at: 1s, targets: one, nodes: [n1, n2, n3, n4, n5]}]"
+	_, err := Parse("x.yaml", file, set(t, flag)...)
+	if err == nil || !strings.HasPrefix(err.Error(), "--set "+flag+": nemesis.kill.schedule[0].for") {
+		t.Errorf("got %v", err)
 	}
 }
 

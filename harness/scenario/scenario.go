@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"partita/harness/cluster"
+	"partita/harness/generator"
 	"partita/nemesis"
 )
 
@@ -56,6 +57,9 @@ type Workload struct {
 	Keys        int         `yaml:"keys"`        // key slots; default 10
 	Concurrency Concurrency `yaml:"concurrency"` // clients; default 3n
 	Rate        float64     `yaml:"rate"`        // operations a second, all clients together; default 400
+	// Script, if not nil, is every operation of every client: nothing is drawn
+	// then, and keys and rate say nothing.
+	Script []generator.Step `yaml:"script,omitempty"`
 }
 
 // Concurrency is a number of clients, or of clients for each node: "3n".

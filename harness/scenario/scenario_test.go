@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"partita/harness/generator"
+	"partita/harness/history"
+	"partita/harness/interpreter"
 	"partita/harness/scenarios"
 	"partita/nemesis"
 )
@@ -120,6 +123,84 @@ func TestDefaults(t *testing.T) {
 	reread(t, s)
 }
 
+// A scenario whose drawn schedule is written down injects the same, whatever
+// its seed.
+func TestExplicitSchedules(t *testing.T) {
+	for _, k := range nemesis.Kinds() {
+		t.Run(k.Name, func(t *testing.T) {
+			s, err := Parse("x.yaml", []byte("seed: 42\ntime-limit: 3m\nnemesis:\n- "+k.Name+": {}\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := s.Schedule()
+			options, err := nemesis.Explicit(k.Name, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Seed, s.Nemesis[0].Options = 7, options
+			text, err := s.YAML()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := Parse("again.yaml", text)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			if got := again.Schedule(); len(want) < 10 || !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+			reread(t, again)
+		})
+	}
+}
+
+func TestScriptedClients(t *testing.T) {
+	s, err := Parse("x.yaml", []byte(scripted("at: 1500us, worker: 0, f: cas, key: k1.0, value: -5, old: null")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reread(t, s)
+	want := []generator.Step{
+		{At: time.Second, Worker: 3, F: "read", Key: "a"},
+		{At: 1500 * time.Microsecond, F: "cas", Key: "k1.0", Value: history.Int(-5), Old: history.Null()},
+	}
+	if !reflect.DeepEqual(s.Workload.Script, want) {
+		t.Errorf("got %+v", s.Workload.Script)
+	}
+	c, err := s.NewClients()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Workers) != 15 || len(c.Clients) != 15 || c.Workload.Name != "register" {
+		t.Errorf("%d workers, %d clients of %s", len(c.Workers), len(c.Clients), c.Workload.Name)
+	}
+	schedule := interpreter.NewSchedule(c.Generator, c.Pace, len(c.Workers), s.TimeLimit)
+	for _, at := range []time.Duration{1500 * time.Microsecond, time.Second, s.TimeLimit} {
+		if wake := schedule.Wake(0); wake != at {
+			t.Errorf("due at %v, want %v", wake, at)
+		}
+		schedule.Invoke(at)
+	}
+}
+
+// The seed alone decides what clients without a script ask.
+func TestDrawnClients(t *testing.T) {
+	s := Default()
+	invoked := func(seed int64) []history.Event {
+		s.Seed = seed
+		c, err := s.NewClients()
+		if err != nil {
+			t.Fatal(err)
+		}
+		due, _ := interpreter.NewSchedule(c.Generator, c.Pace, len(c.Workers), s.TimeLimit).Invoke(time.Second)
+		return due
+	}
+	first := invoked(1)
+	if len(first) != 15 || !reflect.DeepEqual(first, invoked(1)) || reflect.DeepEqual(first, invoked(2)) {
+		t.Errorf("%d operations: %v", len(first), first)
+	}
+}
+
 func TestNodeFlags(t *testing.T) {
 	s, err := Load("partition")
 	if err != nil {
@@ -137,6 +218,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(data), "nemesis.kill.for=1s")
 	}
 	f.Add(base, "nemesis=[kill: {for: 1s}]")
+	f.Add(scheduled("at: 3s, for: 1s, targets: one, nodes: [n1, n2, n3, n4, n5]"), "nemesis.kill.schedule=[{at: 1s}]")
+	f.Add(scripted("at: 1s, worker: 0, f: cas, key: a, value: 5, old: null"), "workload.script=[{at: 1s, value: null}]")
 	f.Add("a: &a [*a]\n", "node={heartbeat: 5ms}")
 	f.Add("nodes: 5\n---\n%YAML 1.1\n", "node.heartbeat")
 	f.Fuzz(func(t *testing.T, text, arg string) {

@@ -12,8 +12,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxBytes is the largest file that is read.
-const maxBytes = 1 << 20
+// maxBytes is the largest file that is read: one with a script of many thousand
+// operations.
+const maxBytes = 8 << 20
 
 // Error is what is wrong with a scenario.
 type Error struct {

@@ -44,7 +44,7 @@ func (s *Scenario) validate() *complaint {
 	if s.Name == "latest" || !nameForm.MatchString(s.Name) {
 		return &complaint{"name", fmt.Sprintf("%q: want lower-case letters, digits and -, at most 64, and not latest", s.Name)}
 	}
-	for _, c := range slices.Concat(s.validateNode(), s.validateRest()) {
+	for _, c := range slices.Concat(s.validateNode(), s.validateRest(), []*complaint{s.validateScript()}) {
 		if c != nil {
 			return c
 		}
@@ -55,6 +55,12 @@ func (s *Scenario) validate() *complaint {
 			return &complaint{"nemesis." + f.Kind + "." + p.Field, p.Text}
 		} else if err != nil {
 			return &complaint{"nemesis." + f.Kind, err.Error()}
+		}
+		for i, in := range nemesis.Scheduled(f.Options) {
+			if in.Heal > s.TimeLimit {
+				return &complaint{fmt.Sprintf("nemesis.%s.schedule[%d].for", f.Kind, i), fmt.Sprintf(
+					"%v: the fault lasts until %v and the run until %v, the time-limit", in.Heal-in.At, in.Heal, s.TimeLimit)}
+			}
 		}
 	}
 	return nil

@@ -3,16 +3,19 @@ package scenario
 import (
 	"bytes"
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"partita/harness/history"
 )
 
-// YAML writes the scenario with every key, so that Parse gives the same one
-// back.
+// YAML writes the scenario with every key, but for those that stand for
+// nothing when left out, so that Parse gives the same one back.
 func (s *Scenario) YAML() ([]byte, error) {
 	root, err := node(reflect.ValueOf(s).Elem())
 	if err != nil {
@@ -55,16 +58,38 @@ func node(v reflect.Value) (*yaml.Node, error) {
 			}})
 		}
 		return n, nil
-	case []string:
+	case []string, []int:
 		err := n.Encode(value)
 		n.Style = yaml.FlowStyle
 		return n, err
+	case json.RawMessage:
+		var text string
+		if json.Unmarshal(value, &text) == nil && !history.IsNull(value) {
+			return n, n.Encode(text)
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value)}, nil
 	}
-	if v.Kind() != reflect.Struct {
+	switch v.Kind() {
+	case reflect.Slice:
+		n.Kind = yaml.SequenceNode
+		for i := range v.Len() {
+			entry, err := node(v.Index(i))
+			if err != nil {
+				return nil, fmt.Errorf("%d: %w", i, err)
+			}
+			entry.Style = yaml.FlowStyle
+			n.Content = append(n.Content, entry)
+		}
+		return n, nil
+	case reflect.Struct:
+	default:
 		return n, n.Encode(v.Interface())
 	}
 	n.Kind = yaml.MappingNode
 	for _, f := range fieldsOf(v) {
+		if f.terse && f.value.IsZero() {
+			continue
+		}
 		child, err := node(f.value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)

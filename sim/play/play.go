@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"partita/harness/cluster"
-	"partita/harness/generator"
 	"partita/harness/history"
 	"partita/harness/interpreter"
+	"partita/harness/scenario"
 	"partita/harness/trace"
 	"partita/nemesis/wire"
 	"partita/sim/engine"
@@ -22,12 +22,9 @@ import (
 
 // Setup is what is to be run.
 type Setup struct {
-	Machines  machines.Config
-	Workers   []generator.Worker
-	Generator generator.Generator
-	Pace      *generator.Pace
-	Clients   []interpreter.Client // one a worker
-	Plans     []cluster.Plan
+	Machines machines.Config
+	Clients  scenario.Clients
+	Plans    []cluster.Plan
 	// TimeLimit ends the invocations; Grace after it those that are under way.
 	TimeLimit time.Duration
 	Grace     time.Duration
@@ -123,7 +120,7 @@ func (p *player) begin() {
 	s := p.setup
 	p.start = p.engine.Now()
 	p.cluster.SetBegan(p.start)
-	p.schedule = interpreter.NewSchedule(s.Generator, s.Pace, len(s.Workers), s.TimeLimit)
+	p.schedule = interpreter.NewSchedule(s.Clients.Generator, s.Clients.Pace, len(s.Clients.Workers), s.TimeLimit)
 	out := s.History
 	if s.Hash {
 		p.sum = sha256.New()
@@ -135,7 +132,7 @@ func (p *player) begin() {
 	if out != nil {
 		p.writer = history.NewWriter(out)
 	}
-	for i := range s.Workers {
+	for i := range s.Clients.Workers {
 		p.workers = append(p.workers, p.newWorker(i))
 	}
 	for i, plan := range s.Plans {
@@ -193,7 +190,7 @@ func (p *player) invoke(now time.Duration) {
 	due, _ := p.schedule.Invoke(now)
 	for i := range due {
 		w := p.workers[due[i].Worker]
-		w.node = p.setup.Clients[w.id].Node()
+		w.node = p.setup.Clients.Clients[w.id].Node()
 		due[i].Node = w.node
 	}
 	p.record(due...)

@@ -4,12 +4,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"partita/harness/generator"
-	"partita/harness/interpreter"
 	"partita/harness/scenario"
 	"partita/raft/core"
 	"partita/sim/machines"
-	"partita/workloads"
 )
 
 // Grace is how long operations may go on after the time limit.
@@ -25,32 +22,13 @@ const (
 // FromScenario sets up a run of a scenario. What a scenario does not say of
 // real machines either, such as how long a sync takes, is drawn from its seed.
 func FromScenario(s *scenario.Scenario) (Setup, error) {
-	workload, err := workloads.Find(s.Workload.Name)
+	clients, err := s.NewClients()
 	if err != nil {
 		return Setup{}, err
-	}
-	workers, err := generator.Layout(s.NodeNames(), s.Workload.Concurrency.Of(s.Nodes))
-	if err != nil {
-		return Setup{}, err
-	}
-	pace, err := generator.NewPace(s.Seed, len(workers), s.Workload.Rate)
-	if err != nil {
-		return Setup{}, err
-	}
-	var clients []interpreter.Client
-	for _, w := range workers {
-		clients = append(clients, workload.Client(w, s.NodeNames()))
 	}
 	return Setup{
-		Machines:        machinesOf(s),
-		Workers:         workers,
-		Generator:       workload.Generator(generator.Config{Seed: s.Seed, Workers: workers, Keys: s.Workload.Keys}),
-		Pace:            pace,
-		Clients:         clients,
-		Plans:           s.Plans(),
-		TimeLimit:       s.TimeLimit,
-		Grace:           Grace,
-		StopAtViolation: s.StopAtFirstInvalid,
+		Machines: machinesOf(s), Clients: clients, Plans: s.Plans(),
+		TimeLimit: s.TimeLimit, Grace: Grace, StopAtViolation: s.StopAtFirstInvalid,
 	}, nil
 }
 

@@ -39,7 +39,7 @@ func (w *worker) take(op history.Event) {
 func (w *worker) carryOut(p *player, world *machines.Connection) history.Event {
 	op := *w.op
 	w.op = nil
-	done := p.setup.Clients[w.id].Invoke(world, op)
+	done := p.setup.Clients.Clients[w.id].Invoke(world, op)
 	done.Worker, done.Process, done.F, done.Key, done.Node = op.Worker, op.Process, op.F, op.Key, op.Node
 	if done.Type == history.Info {
 		world.Close()
