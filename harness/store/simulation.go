@@ -13,8 +13,9 @@ import (
 
 // Simulation is sim.json: what only a simulator knows of a run.
 type Simulation struct {
-	Steps   int     `json:"steps"`   // taken by the whole cluster
-	Seconds float64 `json:"seconds"` // of the cluster's own time
+	StartNS int64   `json:"start_ns"` // the shared clock when the run began
+	Steps   int     `json:"steps"`    // taken by the whole cluster
+	Seconds float64 `json:"seconds"`  // of the cluster's own time
 	// HistorySHA256 is that of history.jsonl, in hexadecimal: the same for the
 	// same seed, on every machine.
 	HistorySHA256 string         `json:"history_sha256"`

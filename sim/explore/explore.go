@@ -21,6 +21,8 @@ type Search struct {
 	Workers int           // seeds at once
 	// Failures is after how many failing seeds to end; 0: never.
 	Failures int
+	// Counts, if not nil, says whether a failed check makes the seed a failure.
+	Counts func(Verdict) bool
 }
 
 // Failure is a seed that failed.
@@ -29,6 +31,7 @@ type Failure struct {
 	Scenario *scenario.Scenario
 	Verdict
 	After time.Duration // real time since the search began
+	Seeds int           // that had run by then
 }
 
 // Found is what a search has found so far.
@@ -93,6 +96,9 @@ func Run(ctx context.Context, s Search, progress func(*Found)) (*Found, error) {
 			failed = one.err
 			stop()
 		}
+		if s.Counts != nil && !s.Counts(one.verdict) {
+			one.verdict.Check = ""
+		}
 		f.add(one, time.Since(began))
 		if s.Failures > 0 && len(f.Failures) >= s.Failures {
 			stop()
@@ -153,7 +159,7 @@ func (f *Found) add(one seed, after time.Duration) {
 	}
 	f.Operations += len(one.outcome.Events) / 2
 	if one.verdict.Check != "" {
-		f.Failures = append(f.Failures, Failure{one.number, one.scenario, one.verdict, after})
+		f.Failures = append(f.Failures, Failure{one.number, one.scenario, one.verdict, after, f.Seeds})
 	}
 	if one.verdict.Undecided {
 		f.Undecided = append(f.Undecided, one.number)

@@ -1,0 +1,74 @@
+// Command sim runs clusters in simulated time: the parts that ship, on a
+// simulated network, disk and clock. `harness run --cluster sim`, `harness
+// explore`, `harness shrink` and `harness bugs --cluster sim` call it; it links the
+// system under test, which the harness never does.
+//
+// Exit status: 0 nothing was found wrong, 1 a rule was broken or a seed failed,
+// 254 bad arguments, 255 it broke itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses beside 0.
+const (
+	exitFound  = 1
+	exitUsage  = 254
+	exitBroken = 255
+)
+
+// gcPercent lets the heap grow: a run lives for less than a second, and what
+// it made is garbage all at once. The environment's GOGC goes first.
+const gcPercent = 400
+
+// errFound says that something was found wrong, which has been told.
+var errFound = errors.New("found")
+
+// usageError is a complaint about the command line.
+type usageError struct{ error }
+
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the program: arguments in, exit status out.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use: "sim", Short: "run clusters in simulated time", SilenceUsage: true, SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(runCommand(stdout), exploreCommand(stdout))
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFound):
+		return exitFound
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "sim:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(stderr, "sim:", err)
+	return exitBroken
+}
