@@ -19,6 +19,7 @@ const (
 	arrowEnd     = 6.0   // before a lane, so that heads do not hide it
 	lostAt       = 0.68  // of its way, where a lost message ends
 	flightEnds   = 0.42  // of its way, where one ends of which no more is told
+	lifeSeam     = 2     // hundredths of a row by which a lane reaches into the next
 	boldLetter   = 7.0   // the width of a label's letter
 )
 
@@ -42,7 +43,7 @@ type slice struct {
 // lifePart is half a row of a lane, or a whole one.
 type lifePart struct {
 	X        float64
-	From, To int    // in hundredths of the row
+	From, To int    // in hundredths of the row, a little over its ends to leave no seam
 	Class    string // leader, candidate, follower, down or unknown
 }
 
@@ -245,10 +246,10 @@ func (d *diagram) drawLives(rows []slice) {
 				role = "clients"
 			}
 			if l.Name == s.Node && role != before {
-				rows[i].Lives = append(rows[i].Lives, lifePart{l.X, 0, 50, orUnknown(before)}, lifePart{l.X, 50, 100, orUnknown(role)})
+				rows[i].Lives = append(rows[i].Lives, lifePart{l.X, -lifeSeam, 50, orUnknown(before)}, lifePart{l.X, 50, 100 + lifeSeam, orUnknown(role)})
 				continue
 			}
-			rows[i].Lives = append(rows[i].Lives, lifePart{l.X, 0, 100, orUnknown(role)})
+			rows[i].Lives = append(rows[i].Lives, lifePart{l.X, -lifeSeam, 100 + lifeSeam, orUnknown(role)})
 		}
 	}
 }
