@@ -80,19 +80,20 @@ func newAccount(steps []trace.Step) *account {
 	if len(steps) == 0 {
 		return nil
 	}
-	shown, past := window(steps)
-	a := &account{Timed: trace.Timed(steps), Whole: len(steps), Nodes: trace.Nodes(steps)}
-	d := newDiagram(a.Nodes, shown)
-	a.Lanes, a.Width = d.lanes, d.width
+	past := trace.Past(steps)
+	rows := window(past)
+	d := newDiagram(steps, rows)
+	a := &account{Lanes: d.lanes, Width: d.width, Timed: trace.Timed(steps), Whole: len(steps), Nodes: d.nodes}
 	slices := d.slices()
 	states := map[string]string{}
 	used := map[string]bool{}
-	for i, s := range shown {
+	for i, at := range rows {
+		s := steps[at]
 		if s.Kind == trace.Crash {
 			delete(states, s.Node)
 		}
 		row := accountRow{
-			Number: s.Number, At: instant(s.At), Class: "plain", Node: s.Node, Group: groupOf(s.Kind), Past: past[i],
+			Number: s.Number, At: instant(s.At), Class: "plain", Node: s.Node, Group: groupOf(s.Kind), Past: past[at],
 			Who: arrowed(s), What: kindWords[s.Kind], Message: s.Message, Other: d.other(i), Sent: s.Kind == trace.Send,
 			Words: clip(s.Text, textMax), State: clip(s.State, stateMax), Same: s.State == states[s.Node], Slice: slices[i],
 		}
@@ -107,7 +108,7 @@ func newAccount(steps []trace.Step) *account {
 		if s.Kind == trace.Violation {
 			a.Broken = clip(ruleOf(s.Text), 60)
 		}
-		if past[i] {
+		if past[at] {
 			a.Past++
 		}
 		used[row.Group] = true
@@ -121,22 +122,21 @@ func newAccount(steps []trace.Step) *account {
 	return a
 }
 
-// window takes out the steps that are shown, and says which of them led to a
-// violation.
-func window(steps []trace.Step) (shown []trace.Step, past []bool) {
-	led := trace.Past(steps)
+// window chooses the steps that are shown, given which led to a violation.
+func window(past []bool) []int {
 	from, count := 0, 0 // of those that led to it, the first that is shown
-	for i := len(steps) - 1; i >= 0 && count < accountMax; i-- {
-		if led[i] {
+	for i := len(past) - 1; i >= 0 && count < accountMax; i-- {
+		if past[i] {
 			from, count = i, count+1
 		}
 	}
-	for i, s := range steps {
-		if i >= len(steps)-accountMax || led[i] && i >= from {
-			shown, past = append(shown, s), append(past, led[i])
+	var rows []int
+	for i := range past {
+		if i >= len(past)-accountMax || past[i] && i >= from {
+			rows = append(rows, i)
 		}
 	}
-	return shown, past
+	return rows
 }
 
 func groupOf(kind trace.Kind) string {

@@ -103,6 +103,29 @@ func TestALongTraceIsCut(t *testing.T) {
 	}
 }
 
+// every gives each step a row.
+func every(steps []trace.Step) []int {
+	rows := make([]int, len(steps))
+	for i := range rows {
+		rows[i] = i
+	}
+	return rows
+}
+
+// TestRolesOfStepsWithoutARow: a lane has the role that a step left which is
+// not shown.
+func TestRolesOfStepsWithoutARow(t *testing.T) {
+	steps := []trace.Step{
+		{Kind: trace.Timer, Node: "n1", State: "follower, term 1"},
+		{Kind: trace.Change, Node: "n1", State: "leader, term 2"},
+		{Kind: trace.Timer, Node: "n2"},
+	}
+	rows := newDiagram(steps, []int{0, 2}).slices()
+	if lives := rows[1].Lives; len(rows) != 2 || lives[0].Class != "leader" {
+		t.Errorf("%d rows, the lanes of the second are %+v; want two, n1 leading", len(rows), lives)
+	}
+}
+
 // TestArrows follows every arrow down the rows that it crosses: it is whole,
 // and begins and ends beside the lanes of its nodes.
 func TestArrows(t *testing.T) {
@@ -138,7 +161,7 @@ func TestArrows(t *testing.T) {
 		"a number that is no": {[]trace.Step{send(0), send(0), take(0)}, []shape{{"message", 2, 2, false, true}, {"flight", 0, 0, false, true}, {"flight", 1, 1, false, true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDiagram(trace.Nodes(tc.steps), tc.steps)
+			d := newDiagram(tc.steps, every(tc.steps))
 			parts := map[int][]arrowPart{}
 			rows := map[int][]int{}
 			for row, s := range d.slices() {
@@ -178,7 +201,7 @@ func TestLanes(t *testing.T) {
 		{Kind: trace.Timer, Node: "n1", State: "learner, term 2"},
 	}
 	var got []string
-	for _, s := range newDiagram([]string{"n1"}, steps).slices() {
+	for _, s := range newDiagram(steps, every(steps)).slices() {
 		for _, l := range s.Lives {
 			got = append(got, l.Class)
 		}

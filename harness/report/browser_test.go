@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"html"
 	"iter"
@@ -52,6 +53,70 @@ func TestBrowser(t *testing.T) {
 		})
 	}
 }
+
+// TestAccountInABrowser plays a reader of an account: what led to the violation
+// is shown first, all on demand, a message with both its ends, and every arrow
+// in one piece.
+func TestAccountInABrowser(t *testing.T) {
+	var path bytes.Buffer
+	if err := WritePath(&path, Path{Title: "two leaders", Steps: golden(t, "two-leaders")}); err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string]string{
+		"in a report":       written(t, simulatedSample(t, "two-leaders")),
+		"a page of its own": path.String(),
+	}
+	for name, page := range pages {
+		t.Run(name, func(t *testing.T) {
+			ctx, console := browser(t, kept(t, page))
+			for _, c := range []struct{ what, do, want string }{
+				{"first", ``, "32"},
+				{"broken arrows", `return brokenArrows();`, "0"},
+				{"lit by the pointer", `row(11).dispatchEvent(new PointerEvent('pointerover', {bubbles: true})); return lit();`, "step-9 step-11"},
+				{"lit after it left", `document.querySelector('#account tbody').dispatchEvent(new PointerEvent('pointerleave')); return lit();`, ""},
+				{"all", `click('[value=all]');`, "33"},
+				{"without n3", `click('[name=node][value=n3]');`, "24"},
+				{"whose other end is hidden", `return String(row(9).querySelector('.arrow[data-from]').getAttribute('x2') < 300);`, "true"},
+				{"with n3 again", `click('[name=node][value=n3]');`, "33"},
+				{"without losses", `click('[name=group][value=losses]');`, "29"},
+				{"arrows broken by it", `return brokenArrows();`, "0"},
+				{"asked for though hidden", `row(8).querySelector('.told a').click(); return document.activeElement.id;`, "step-10"},
+				{"one step up by key", `key('ArrowUp'); return document.activeElement.id;`, "step-9"},
+				{"the end by key", `key('End'); return document.activeElement.id;`, "step-33"},
+				{"lit by the focus", `document.activeElement.dispatchEvent(new FocusEvent('focusin', {bubbles: true})); return lit();`, "step-33"},
+			} {
+				if got := evaluate(t, ctx, reader+c.do+`return shown();})()`); got != c.want {
+					t.Errorf("%s: %q, want %q", c.what, got, c.want)
+				}
+			}
+			silent(t, ctx, console)
+		})
+	}
+}
+
+// reader is what a reader of an account can do and see.
+const reader = `(() => {
+	const row = (n) => document.getElementById('step-' + n);
+	const seen = () => [...document.querySelectorAll('#account tbody tr')].filter((row) => row.offsetHeight > 0);
+	const shown = () => String(seen().length);
+	const lit = () => [...document.querySelectorAll('#account tr.lit')].map((row) => row.id).join(' ');
+	const click = (what) => document.querySelector('#account ' + what).click();
+	const key = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
+	const end = (line, which) => new DOMPoint(line[which === 1 ? 'x1' : 'x2'].baseVal.value, line[which === 1 ? 'y1' : 'y2'].baseVal.value).matrixTransform(line.getScreenCTM());
+	const brokenArrows = () => {
+		const last = new Map();
+		let broken = 0;
+		for (const line of document.querySelectorAll('#account .arrow')) {
+			if (getComputedStyle(line).visibility === 'hidden' || !line.closest('tr').offsetHeight) continue;
+			const before = last.get(line.dataset.arrow);
+			const from = end(line, 1);
+			// Parts overlap by a few hundredths of a row, on one straight line.
+			if (before && (from.y > before.to.y || Math.abs((from.x - before.from.x) * (before.to.y - before.from.y) - (from.y - before.from.y) * (before.to.x - before.from.x)) > 2 * Math.hypot(before.to.x - before.from.x, before.to.y - before.from.y))) broken += 1;
+			last.set(line.dataset.arrow, {from, to: end(line, 2)});
+		}
+		return String(broken);
+	};
+`
 
 // kept writes a page to a file.
 func kept(t *testing.T, page string) string {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"partita/harness/trace"
@@ -19,6 +20,7 @@ const (
 	arrowEnd     = 6.0   // before a lane, so that heads do not hide it
 	lostAt       = 0.68  // of its way, where a lost message ends
 	flightEnds   = 0.42  // of its way, where one ends of which no more is told
+	lifeSeam     = 2     // hundredths of a row by which a lane reaches into the next
 	boldLetter   = 7.0   // the width of a label's letter
 )
 
@@ -42,18 +44,8 @@ type slice struct {
 // lifePart is half a row of a lane, or a whole one.
 type lifePart struct {
 	X        float64
-	From, To int    // in hundredths of the row
+	From, To int    // in hundredths of the row, a little over its ends to leave no seam
 	Class    string // leader, candidate, follower, down or unknown
-}
-
-// arrowPart is what an arrow crosses of a row.
-type arrowPart struct {
-	Arrow    int // number of the arrow in the diagram
-	X1, X2   float64
-	Y1, Y2   int // in hundredths of the row
-	Class    string
-	Head     bool
-	From, To bool // the row is that of the arrow's sending, of its end
 }
 
 // sign marks what happened on a lane.
@@ -73,7 +65,9 @@ type label struct {
 // diagram places steps: a lane a node, a row a step.
 type diagram struct {
 	nodes  []string
-	steps  []trace.Step
+	all    []trace.Step // also those that have no row, for the roles that they leave
+	rows   []int        // in all, the step of each row
+	steps  []trace.Step // of each row
 	lanes  []diagramLane
 	place  map[string]float64
 	gap    float64
@@ -83,21 +77,15 @@ type diagram struct {
 	ends   map[int]int // by message: the row of its first end
 }
 
-// arrow is one message on its way, once more for each duplicate.
-type arrow struct {
-	from, to int // rows
-	x1, x2   float64
-	class    string // message, again, lost, flight or call
-}
-
-func newDiagram(nodes []string, steps []trace.Step) *diagram {
-	d := &diagram{nodes: nodes, steps: steps, place: map[string]float64{}, sent: map[int]int{}, ends: map[int]int{}}
-	names := nodes
-	for _, s := range steps {
-		if s.Kind == trace.Invoke || s.Kind == trace.Complete {
-			names = append([]string{clientsLane}, nodes...)
-			break
-		}
+// newDiagram places those of all steps that have a row.
+func newDiagram(all []trace.Step, rows []int) *diagram {
+	d := &diagram{nodes: trace.Nodes(all), all: all, rows: rows, place: map[string]float64{}, sent: map[int]int{}, ends: map[int]int{}}
+	for _, i := range rows {
+		d.steps = append(d.steps, all[i])
+	}
+	names := d.nodes
+	if slices.ContainsFunc(d.steps, func(s trace.Step) bool { return s.Kind == trace.Invoke || s.Kind == trace.Complete }) {
+		names = append([]string{clientsLane}, names...)
 	}
 	d.gap = math.Floor(max(laneGapLeast, min(laneGap, laneRoom/float64(max(1, len(names)-1)))))
 	for i, name := range names {
@@ -108,64 +96,6 @@ func newDiagram(nodes []string, steps []trace.Step) *diagram {
 	d.width = diagramLeft + float64(max(0, len(names)-1))*d.gap + diagramRight
 	d.findArrows()
 	return d
-}
-
-// findArrows pairs the ends of messages.
-func (d *diagram) findArrows() {
-	for i, s := range d.steps {
-		switch s.Kind {
-		case trace.Send:
-			if s.Message > 0 {
-				d.sent[s.Message] = i
-			}
-		case trace.Deliver, trace.Drop:
-			d.arrive(i, s)
-		case trace.Invoke:
-			d.arrows = append(d.arrows, d.between(i, i, clientsLane, s.Node, "call"))
-		case trace.Complete:
-			d.arrows = append(d.arrows, d.between(i, i, s.Node, clientsLane, "call"))
-		}
-	}
-	for i, s := range d.steps {
-		if _, arrived := d.ends[s.Message]; s.Kind == trace.Send && !arrived {
-			a := d.between(i, i, s.Node, s.Peer, "flight")
-			a.x2 = a.x1 + flightEnds*(a.x2-a.x1)
-			d.arrows = append(d.arrows, a)
-		}
-	}
-}
-
-// arrive draws the arrow that ends in row i.
-func (d *diagram) arrive(i int, s trace.Step) {
-	from, told := d.sent[s.Message]
-	_, again := d.ends[s.Message]
-	if !again && s.Message > 0 {
-		d.ends[s.Message] = i
-	}
-	class := "message"
-	switch {
-	case s.Kind == trace.Drop:
-		class = "lost"
-	case again:
-		class = "again"
-	}
-	if !told {
-		from = i // sent before the first row
-	}
-	a := d.between(from, i, s.Peer, s.Node, class)
-	if !told {
-		a.x1 = a.x2 - flightEnds*(a.x2-a.x1)
-	}
-	if class == "lost" {
-		a.x2 = a.x1 + lostAt*(a.x2-a.x1)
-	}
-	d.arrows = append(d.arrows, a)
-}
-
-func (d *diagram) between(from, to int, sender, receiver, class string) arrow {
-	x1, x2 := d.place[sender], d.place[receiver]
-	toward := math.Copysign(arrowEnd, x2-x1)
-	return arrow{from, to, x1 + toward, x2 - toward, class}
 }
 
 // other is the number of the step at the other end of row i's message.
@@ -215,21 +145,12 @@ func (d *diagram) signsOf(i int, s trace.Step) []sign {
 	return signs
 }
 
-// lostPlace is where the message ends that is lost in row i.
-func (d *diagram) lostPlace(i int) float64 {
-	for _, a := range d.arrows {
-		if a.to == i && a.class == "lost" {
-			return a.x2
-		}
-	}
-	return 0
-}
-
 // drawLives draws each node's lane in the colour of its role: above a step's
 // middle the one before it, below the one after.
 func (d *diagram) drawLives(rows []slice) {
 	roles := map[string]string{}
-	for i, s := range d.steps {
+	row := 0
+	for i, s := range d.all {
 		before := roles[s.Node]
 		switch {
 		case s.Kind == trace.Crash:
@@ -239,18 +160,29 @@ func (d *diagram) drawLives(rows []slice) {
 		case s.Kind == trace.Start:
 			roles[s.Node] = "unknown"
 		}
-		for _, l := range d.lanes {
-			role := roles[l.Name]
-			if l.Name == clientsLane {
-				role = "clients"
-			}
-			if l.Name == s.Node && role != before {
-				rows[i].Lives = append(rows[i].Lives, lifePart{l.X, 0, 50, orUnknown(before)}, lifePart{l.X, 50, 100, orUnknown(role)})
-				continue
-			}
-			rows[i].Lives = append(rows[i].Lives, lifePart{l.X, 0, 100, orUnknown(role)})
+		if row < len(rows) && d.rows[row] == i {
+			rows[row].Lives = d.livesIn(s.Node, before, roles)
+			row++
 		}
 	}
+}
+
+// livesIn draws the lanes of one row, in which a node went from one role to
+// that which it has now.
+func (d *diagram) livesIn(node, before string, roles map[string]string) []lifePart {
+	var parts []lifePart
+	for _, l := range d.lanes {
+		role := roles[l.Name]
+		if l.Name == clientsLane {
+			role = "clients"
+		}
+		if l.Name == node && role != before {
+			parts = append(parts, lifePart{l.X, -lifeSeam, 50, orUnknown(before)}, lifePart{l.X, 50, 100 + lifeSeam, orUnknown(role)})
+			continue
+		}
+		parts = append(parts, lifePart{l.X, -lifeSeam, 100 + lifeSeam, orUnknown(role)})
+	}
+	return parts
 }
 
 func orUnknown(role string) string {
@@ -272,34 +204,12 @@ func roleOf(state string) string {
 	return "unknown"
 }
 
-// drawArrow cuts an arrow into the rows that it crosses, as if all were of one
-// height; the page's script straightens it.
-func (d *diagram) drawArrow(rows []slice, number int, a arrow) {
-	head := a.class != "lost"
-	if a.from == a.to {
-		rows[a.from].Arrows = append(rows[a.from].Arrows, arrowPart{number, a.x1, a.x2, 50, 50, a.class, head, true, true})
-		return
-	}
-	at := func(share float64) float64 {
-		return math.Round(10*(a.x1+(a.x2-a.x1)*share/float64(a.to-a.from))) / 10
-	}
-	for row := a.from; row <= a.to; row++ {
-		part := arrowPart{Arrow: number, Y2: 100, Class: a.class, From: row == a.from, To: row == a.to, Head: head && row == a.to}
-		top := float64(row-a.from) - 0.5
-		part.X1, part.X2 = at(max(0, top)), at(min(top+1, float64(a.to-a.from)))
-		if part.From {
-			part.Y1 = 50
-		}
-		if part.To {
-			part.Y2 = 50
-		}
-		rows[row].Arrows = append(rows[row].Arrows, part)
-	}
-}
-
 // labelOf is the text in row i of the diagram, cut to what fits before the
 // next lane.
 func (d *diagram) labelOf(i int, s trace.Step) *label {
+	if s.Kind == trace.Violation {
+		return &label{X: diagramLeft - 26, Down: -9, Anchor: "start", Class: "violation", Text: "✕ " + clip(ruleOf(s.Text), 40)}
+	}
 	x, ok := d.place[s.Node]
 	if !ok {
 		return nil
@@ -322,10 +232,7 @@ func (d *diagram) labelOf(i int, s trace.Step) *label {
 		if !d.fits(l.Text) {
 			l.Text = roleOf(s.State)
 		}
-	case trace.Violation:
-		l = &label{X: diagramLeft - 26, Down: -9, Anchor: "start", Class: "violation", Text: "✕ " + clip(ruleOf(s.Text), 40)}
-	case trace.Invoke, trace.Complete:
-		l.Text = ""
+	case trace.Invoke, trace.Complete: // the arrow says it
 	default:
 		l.Text = kindWords[s.Kind]
 	}

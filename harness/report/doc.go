@@ -7,4 +7,9 @@
 // nodes' log lines around them. Figures share one axis of time: rates,
 // latencies, and a timeline of roles and terms, with the faults as numbered
 // bands. A band's number is its row in the table of faults.
+//
+// A run whose cluster was seen from inside has an account of it as well: its
+// steps, message by message, in a table whose rows each hold their slice of a
+// message diagram. A path that an exhaustive search found has no run, and gets
+// a page of its own (WritePath).
 package report

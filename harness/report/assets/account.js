@@ -7,6 +7,7 @@
   const said = form.querySelector('output');
   const rows = [...section.querySelectorAll('tbody tr')];
   const flightEnds = 0.42; // of its way, where an arrow ends whose other end is hidden
+  const seam = 2; // hundredths of a row by which a part of an arrow reaches into the next
   const arrows = new Map();
   for (const row of rows) {
     for (const line of row.querySelectorAll('.arrow')) {
@@ -32,7 +33,10 @@
 
   // draw straightens the arrows, since rows differ in height and may be hidden.
   function draw() {
-    const boxes = new Map(rows.map((row) => [row, row.hidden ? null : { top: row.offsetTop, tall: row.offsetHeight }]));
+    const boxes = new Map(rows.map((row) => {
+      const { top, height } = row.getBoundingClientRect();
+      return [row, row.hidden ? null : { top, tall: height }];
+    }));
     for (const { parts, from, to, x1, x2 } of arrows.values()) {
       const a = boxes.get(from);
       const b = boxes.get(to);
@@ -44,8 +48,8 @@
         if (!box) continue;
         if (from === to || a && b) {
           const at = (y) => from === to ? x1 : x1 + (x2 - x1) * (y - start) / (end - start);
-          const y1 = row === from ? 50 : 0;
-          const y2 = row === to ? 50 : 100;
+          const y1 = row === from ? 50 : -seam;
+          const y2 = row === to ? 50 : 100 + seam;
           const x = (share) => at(box.top + box.tall * share / 100);
           place(line, x(y1), y1, from === to ? x2 : x(y2), y2);
         } else if (row === from) { // goes to a hidden row
@@ -81,9 +85,15 @@
   }
 
   function reach(row) {
-    if (current) current.tabIndex = -1;
+    if (current) tabTo(current, -1);
     current = row || null;
-    if (current) current.tabIndex = 0;
+    if (current) tabTo(current, 0);
+  }
+
+  function tabTo(row, index) {
+    row.tabIndex = index;
+    const link = row.querySelector('.told a');
+    if (link) link.tabIndex = index;
   }
 
   function light(row) {
@@ -124,7 +134,7 @@
   form.addEventListener('submit', (event) => event.preventDefault());
   window.addEventListener('resize', draw);
   window.addEventListener('beforeprint', draw);
-  for (const row of rows) row.tabIndex = -1;
+  for (const row of rows) tabTo(row, -1);
   form.hidden = false;
   choose();
 })();
