@@ -75,6 +75,9 @@ func Run(s Setup) (Outcome, error) {
 		p.begin()
 		err = p.toTheEnd()
 	}
+	if v := p.cluster.Watch().Broken(); v != nil {
+		p.cluster.Note(trace.Step{Kind: trace.Violation, Node: v.Nodes[0], Text: string(v.Name) + ": " + v.Text})
+	}
 	return p.outcome(), err
 }
 

@@ -82,10 +82,10 @@ func entries(all []core.Entry) string {
 	return fmt.Sprintf("entries %d to %d, the last of term %d", all[0].Index, all[len(all)-1].Index, all[len(all)-1].Term)
 }
 
-// State says what a member is: "leader in term 3, log to (5, term 3), commit
-// 4". Name gives a node's name.
+// State says what a member is: "leader, term 3, log to 5, commit 4, applied 4".
+// Name gives a node's name.
 func State(s core.Status, name func(core.NodeID) string) string {
-	text := fmt.Sprintf("%s in term %d, log to %d", s.Role, s.Term, s.Last)
+	text := fmt.Sprintf("%s, term %d, log to %d", s.Role, s.Term, s.Last)
 	if s.Durable != s.Last {
 		text += fmt.Sprintf(" (durable to %d)", s.Durable)
 	}
