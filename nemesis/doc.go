@@ -4,9 +4,10 @@
 // A Grudge says who drops whose packets, by direction; a shape makes one from
 // the nodes. An Injection is one fault of a schedule: kind, shape, role,
 // beginning and end. A schedule is a pure function of the options, the seed
-// and the nodes. A plan carries a schedule out, one fault after another, and
-// heals each; an episode is one fault while it lasts. Evidence is what was
-// observed of a fault: without it the fault does not count.
+// and the nodes, or given by the scenario fault by fault. A plan carries a
+// schedule out, one fault after another, and heals each; an episode is one fault
+// while it lasts. Evidence is what was observed of a fault: without it the fault
+// does not count.
 //
 // A role is all, majority, minority, one or leader. Who holds it is drawn from
 // the seed, but for the leader, who is looked for when the fault begins.

@@ -3,6 +3,7 @@ package nemesis
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"partita/nemesis/wire"
 )
@@ -42,6 +43,72 @@ func TestEvident(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Evident(c.directions); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// Rules that stand are not enough: everything that they ask for has to happen.
+func TestPacketsThatHitNothing(t *testing.T) {
+	seldom := func(change func(*PacketsFault)) PacketsFault {
+		f := PacketsFault{
+			Timed: Timed{At: 3 * time.Second, For: time.Second, Targets: All, Nodes: names(3)}, Shape: Storm,
+			Loss: 0.5, Duplicate: 0.5, Reorder: 0.5, Delay: time.Second, Spread: time.Second,
+		}
+		change(&f)
+		return f
+	}
+	for name, c := range map[string]struct {
+		fault PacketsFault
+		want  bool
+	}{
+		"all of it":    {seldom(func(*PacketsFault) {}), true},
+		"no loss":      {seldom(func(f *PacketsFault) { f.Loss = 1e-6 }), false},
+		"no duplicate": {seldom(func(f *PacketsFault) { f.Duplicate = 1e-6 }), false},
+		"no reorder":   {seldom(func(f *PacketsFault) { f.Reorder = 1e-6 }), false},
+		"no message":   {seldom(func(f *PacketsFault) { f.For = time.Millisecond }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(3)
+			o := options(t, Packets, 3, func(o *PacketsOptions) { o.Faults = []PacketsFault{c.fault} })
+			if f := run(t, w, Packets, o, 10*time.Second).faults[0]; f.Evident != c.want || f.Error != "" {
+				t.Errorf("evident %v: %q %v", f.Evident, f.Error, f.Evidence)
+			}
+		})
+	}
+}
+
+// Power was lost when the agent counts it and the process that ran ended of it.
+func TestALossOfPower(t *testing.T) {
+	o := options[*PowerOptions](t, Power, 3, nil)
+	p := o.episode(o.Schedule(1, names(3), time.Minute)[0]).(*process)
+	old := wire.Exit{PID: 1, Code: -1, Signal: wire.SignalPower, Asked: true}
+	before := wire.State{PID: 7, Exits: []wire.Exit{old}, Power: wire.PowerCount{Losses: 1}}
+	during := func(losses int, exits ...wire.Exit) wire.State {
+		return wire.State{Exits: append([]wire.Exit{old}, exits...), Power: wire.PowerCount{Losses: losses}}
+	}
+	exit := wire.Exit{PID: 7, Code: -1, Signal: wire.SignalPower, Asked: true}
+	killed, another, own := exit, exit, exit
+	killed.Signal, another.PID, own.Asked = "killed", 8, false
+	runs := during(2, exit)
+	runs.PID = 9
+	for name, c := range map[string]struct {
+		before, during wire.State
+		want           bool
+	}{
+		"lost":              {before, during(2, exit), true},
+		"not counted":       {before, during(1, exit), false},
+		"no exit":           {before, during(2), false},
+		"killed":            {before, during(2, killed), false},
+		"another process":   {before, during(2, another), false},
+		"on its own":        {before, during(2, own), false},
+		"it runs":           {before, runs, false},
+		"it did not run":    {wire.State{}, during(2, exit), false},
+		"states of nothing": {before, wire.State{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := p.broken(c.before, c.during); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})

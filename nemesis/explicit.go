@@ -211,7 +211,11 @@ func (f PartitionFault) check(nodes int) *Problem {
 		return &Problem{"shape", err.Error()}
 	}
 	if role := roleOf(f.Shape); f.Targets != role && f.Targets != Leader {
-		return &Problem{"targets", fmt.Sprintf("%s: of the shape %q want %s, or leader", f.Targets, f.Shape, role)}
+		text := fmt.Sprintf("%s: of the shape %q want %s, or leader", f.Targets, f.Shape, role)
+		if role == Leader {
+			text = fmt.Sprintf("%s: of the shape %q want leader; the shape %q cuts off the node in front", f.Targets, f.Shape, One)
+		}
+		return &Problem{"targets", text}
 	}
 	if f.Shape == Flapping && f.Phase < minPhase {
 		return &Problem{"phase", fmt.Sprintf("%v: want at least %v, so that the probes can tell", f.Phase, minPhase)}

@@ -88,6 +88,7 @@ func TestGivenFaults(t *testing.T) {
 		"role of its shape":         {partition(PartitionFault{Timed: at(func(at *Timed) { at.Targets = "" }), Shape: Halves}), "", ""},
 		"leader among the cut off":  {partition(PartitionFault{Timed: at(func(at *Timed) { at.Targets = Leader }), Shape: Halves}), "", ""},
 		"role of another shape":     {partition(PartitionFault{Timed: one, Shape: Halves}), "schedule[0].targets", `of the shape "halves" want all, or leader`},
+		"the leader named":          {partition(PartitionFault{Timed: one, Shape: Leader}), "schedule[0].targets", `the shape "one" cuts off the node in front`},
 		"unknown partition":         {partition(PartitionFault{Timed: one, Shape: "rings"}), "schedule[0].shape", "unknown shape"},
 		"partition of more nodes":   {partition(PartitionFault{Timed: at(func(at *Timed) { at.Targets = All }), Shape: Ring}), "schedule[0].shape", "at least 4 nodes"},
 		"phase of what stays":       {partition(PartitionFault{Timed: one, Shape: One, Phase: time.Second}), "schedule[0].phase", "does not take it"},

@@ -130,7 +130,7 @@ func measured(name string, v any) string {
 		return said(v)
 	}
 	switch name {
-	case "at", "for", "phase", "offset":
+	case "at", "for", "phase", "offset", "delay", "jitter", "spread", "slow":
 		return time.Duration(number).Round(time.Millisecond).String()
 	case "reconnected":
 		return fmt.Sprintf("after %.2f s", number)
