@@ -13,11 +13,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## bin/harness, bin/node and bin/agent, statically linked
+build: ## bin/harness, bin/node, bin/agent and bin/sim, statically linked
 	@mkdir -p bin
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/harness ./harness
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/node ./node
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/agent ./nemesis/agent
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/sim ./sim
 
 # --- runs on Docker -------------------------------------------------------
 

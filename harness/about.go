@@ -16,11 +16,14 @@ import (
 	"partita/harness/store"
 )
 
-// versions says what runs.
-func versions(ctx context.Context) store.Versions {
+// versions says what runs. A simulated run needs no engine and asks for none.
+func versions(ctx context.Context, where string) store.Versions {
 	v := store.Versions{Partita: "unknown", Go: runtime.Version(), Kernel: docker.Kernel()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Partita = info.Main.Version
+	}
+	if where == simCluster {
+		return v
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

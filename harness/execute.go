@@ -42,8 +42,11 @@ type execution struct {
 	run      *store.Run
 	log      *slog.Logger
 	results  store.Results
-	cluster  *docker.Cluster
+	cluster  *docker.Cluster // of a run on containers
 	start    cluster.Start
+	// simulator is that of a simulated run; done removes what was built for it.
+	simulator *simulator
+	done      func()
 
 	mu     sync.Mutex // guards events
 	events []history.Event
@@ -66,7 +69,14 @@ func execute(ctx context.Context, out io.Writer, flags runFlags, s *scenario.Sce
 	defer logFile.Close()
 	x.log = slog.New(slog.NewJSONHandler(logFile, nil))
 
-	runErr := x.drive(ctx)
+	drive := x.drive
+	if x.flags.cluster == simCluster {
+		drive = x.simulate
+	}
+	runErr := drive(ctx)
+	if x.done != nil {
+		defer x.done()
+	}
 	if runErr != nil {
 		x.log.Error("the run broke", "error", runErr.Error())
 	}
@@ -87,7 +97,7 @@ func (x *execution) open(ctx context.Context) error {
 		Scenario: s.Name, Workload: s.Workload.Name, Cluster: x.flags.cluster, Nodes: s.Nodes, Seed: s.Seed, Bug: x.flags.bug,
 		Command: x.flags.again(s), Started: time.Now().UTC(),
 		Checks: map[string]checker.Result{}, Faults: map[string]store.FaultCount{},
-		Versions: versions(ctx),
+		Versions: versions(ctx, x.flags.cluster),
 	}
 	x.results.Commit, x.results.Dirty = commit(ctx)
 	text, err := s.YAML()
@@ -144,6 +154,14 @@ func (x *execution) conclude(ctx context.Context, runErr error) error {
 	j.results.Durations.Check = time.Since(began).Seconds()
 	if runErr != nil && j.results.Verdict != checker.Invalid {
 		j.results.Verdict, j.results.Reason = checker.Unknown, cmp.Or(x.results.Incomplete, "the run broke: "+firstLine(runErr))
+	}
+	if x.simulator != nil && j.results.Verdict == checker.Invalid {
+		if err := x.account(ctx); err != nil {
+			runErr = errors.Join(runErr, err)
+		} else {
+			j.trace, err = x.run.ReadTrace()
+			runErr = errors.Join(runErr, err)
+		}
 	}
 	if x.cluster != nil {
 		if j.results.Verdict == checker.Invalid {

@@ -13,6 +13,12 @@ import (
 	"partita/nemesis"
 )
 
+// Where nodes run.
+const (
+	dockerCluster = "docker"
+	simCluster    = "sim"
+)
+
 // runFlags are the flags of harness run.
 type runFlags struct {
 	scenario  string
@@ -46,7 +52,7 @@ func runCommand(stdout io.Writer) *cobra.Command {
 	flags.DurationVar(&f.timeLimit, "time-limit", 0, "how long the clients run, the recovery at the end included")
 	flags.IntVar(&f.nodes, "nodes", 0, "how many nodes, 1 to 9")
 	flags.StringVar(&f.bug, "bug", "", "put a bug of bugs/ back into the nodes")
-	flags.StringVar(&f.cluster, "cluster", "docker", "where the nodes run: docker")
+	flags.StringVar(&f.cluster, "cluster", dockerCluster, "where the nodes run: docker, or sim, a simulation that needs no Docker and repeats everything")
 	flags.StringVar(&f.results, "results", "results", "the folder that gets a folder for the run")
 	flags.StringArrayVar(&f.set, "set", nil, "path.to.key=value: any other key of the scenario; may be repeated")
 	flags.BoolVar(&f.stopFirst, "stop-at-first-invalid", false, "end the run as soon as a key is found that no order explains")
@@ -56,8 +62,8 @@ func runCommand(stdout io.Writer) *cobra.Command {
 // resolve loads the scenario with what the flags say instead, and chooses a
 // seed if none was given.
 func (f *runFlags) resolve(cmd *cobra.Command) (*scenario.Scenario, error) {
-	if f.cluster != "docker" {
-		return nil, fmt.Errorf("--cluster %s: allowed is docker", f.cluster)
+	if f.cluster != dockerCluster && f.cluster != simCluster {
+		return nil, fmt.Errorf("--cluster %s: allowed are docker and sim", f.cluster)
 	}
 	if cmd.Flags().Changed("bug") {
 		if _, _, err := findBug(f.bug); err != nil {
@@ -96,7 +102,7 @@ func (f *runFlags) resolve(cmd *cobra.Command) (*scenario.Scenario, error) {
 
 // canInject refuses a fault that the cluster cannot inject.
 func (f *runFlags) canInject(s *scenario.Scenario) error {
-	if f.cluster != "docker" {
+	if f.cluster != dockerCluster {
 		return nil
 	}
 	for _, name := range s.Kinds() {
@@ -110,6 +116,9 @@ func (f *runFlags) canInject(s *scenario.Scenario) error {
 // again is the command that repeats the run.
 func (f *runFlags) again(s *scenario.Scenario) string {
 	words := []string{"bin/harness", "run", f.scenario, "--seed", fmt.Sprint(s.Seed)}
+	if f.cluster != dockerCluster {
+		words = append(words, "--cluster", f.cluster)
+	}
 	if f.bug != "" {
 		words = append(words, "--bug", f.bug)
 	}
