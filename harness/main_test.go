@@ -54,6 +54,7 @@ func TestBadInputIsUsage(t *testing.T) {
 		"unknown bug to run":   {[]string{"run", "partition", "--bug", "gremlin", "--results", results}, `no bug "gremlin"`},
 		"no bug to run":        {[]string{"run", "partition", "--bug", "", "--results", results}, `no bug ""`},
 		"unknown bug":          {[]string{"bugs", "--bugs", "gremlin"}, `no bug "gremlin"`},
+		"bug without scenario": {[]string{"bugs", "--bugs", "oldterm-commit"}, "for the simulator alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out := program(t, tc.args...)
