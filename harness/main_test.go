@@ -155,6 +155,30 @@ func TestCaughtBy(t *testing.T) {
 	}
 }
 
+// TestOnDocker: without names, those bugs that a scenario has to catch, and
+// no others.
+func TestOnDocker(t *testing.T) {
+	docker, alone := catalogue.Bug{Slug: "a", Scenario: "partition"}, catalogue.Bug{Slug: "b", Simulated: []string{"panic"}}
+	for name, tc := range map[string]struct{ slugs, want, refusal string }{
+		"all":             {"", "a", ""},
+		"one":             {"a", "a", ""},
+		"simulated alone": {"a,b", "", "b: it is for the simulator alone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := onDocker([]catalogue.Bug{docker, alone}, tc.slugs)
+			if tc.refusal != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.refusal) {
+					t.Errorf("got error %v, want one with %q", err, tc.refusal)
+				}
+				return
+			}
+			if err != nil || len(got) != 1 || got[0].Slug != tc.want {
+				t.Errorf("got %v (%v), want %s alone", got, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestAgainRepeatsEveryFlag(t *testing.T) {
 	f := runFlags{scenario: "mine.yaml", bug: "local-read", nodes: 3, timeLimit: time.Minute, set: []string{"nemesis.partition.shapes=[one, ring]"}}
 	got := f.again(&scenario.Scenario{Seed: 42})
