@@ -46,7 +46,7 @@ func runBugs(ctx context.Context, out io.Writer, bugs []catalogue.Bug, seeds int
 	if err != nil {
 		return broke(fmt.Errorf("finding this program: %w", err))
 	}
-	fmt.Fprintf(out, "%-22s %-20s %-8s %-10s %s\n", "bug", "scenario", "caught", "median", "how")
+	fmt.Fprintf(out, "%-30s %-20s %-8s %-10s %s\n", "bug", "scenario", "caught", "median", "how")
 	caught, alarms := 0, 0
 	for i := range bugs {
 		t := trial{&bugs[i], bugs[i].Scenario, bugs[i].Set, bugs[i].Within}
@@ -59,7 +59,7 @@ func runBugs(ctx context.Context, out io.Writer, bugs []catalogue.Bug, seeds int
 			all = append(all, o)
 		}
 		n, median, how := summary(all)
-		fmt.Fprintf(out, "%-22s %-20s %-8s %-10s %s\n", bugs[i].Slug, t.scenario, fmt.Sprintf("%d/%d", n, seeds), median.Round(time.Second), how)
+		fmt.Fprintf(out, "%-30s %-20s %-8s %-10s %s\n", bugs[i].Slug, t.scenario, fmt.Sprintf("%d/%d", n, seeds), median.Round(time.Second), how)
 		if float64(n) >= enough*float64(seeds) {
 			caught++
 		}
@@ -74,7 +74,7 @@ func runBugs(ctx context.Context, out io.Writer, bugs []catalogue.Bug, seeds int
 			alarms++
 			verdict = "FALSE ALARM: " + o.results.Reason
 		}
-		fmt.Fprintf(out, "%-22s %-20s %-8s %-10s %s\n", "(none)", t.scenario, "-", o.took.Round(time.Second), verdict)
+		fmt.Fprintf(out, "%-30s %-20s %-8s %-10s %s\n", "(none)", t.scenario, "-", o.took.Round(time.Second), verdict)
 	}
 	fmt.Fprintf(out, "%d of %d bugs caught in at least %.0f %% of %d seeds, %d false alarms\n", caught, len(bugs), 100*enough, seeds, alarms)
 	if caught < len(bugs) || alarms > 0 {

@@ -62,6 +62,7 @@ func TestBadInputIsUsage(t *testing.T) {
 		"unknown bug to run":   {[]string{"run", "partition", "--bug", "gremlin", "--results", results}, `no bug "gremlin"`},
 		"no bug to run":        {[]string{"run", "partition", "--bug", "", "--results", results}, `no bug ""`},
 		"unknown bug":          {[]string{"bugs", "--bugs", "gremlin"}, `no bug "gremlin"`},
+		"bug without scenario": {[]string{"bugs", "--bugs", "oldterm-commit"}, "for the simulator alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out := program(t, tc.args...)
@@ -268,6 +269,30 @@ func TestCaughtBy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got, how := caughtBy(bug, store.Results{Checks: tc.checks}); got != tc.want {
 				t.Errorf("caught %v (%s), want %v", got, how, tc.want)
+			}
+		})
+	}
+}
+
+// TestOnDocker: without names, those bugs that a scenario has to catch, and
+// no others.
+func TestOnDocker(t *testing.T) {
+	docker, alone := catalogue.Bug{Slug: "a", Scenario: "partition"}, catalogue.Bug{Slug: "b", Simulated: []string{"panic"}}
+	for name, tc := range map[string]struct{ slugs, want, refusal string }{
+		"all":             {"", "a", ""},
+		"one":             {"a", "a", ""},
+		"simulated alone": {"a,b", "", "b: it is for the simulator alone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := onDocker([]catalogue.Bug{docker, alone}, tc.slugs)
+			if tc.refusal != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.refusal) {
+					t.Errorf("got error %v, want one with %q", err, tc.refusal)
+				}
+				return
+			}
+			if err != nil || len(got) != 1 || got[0].Slug != tc.want {
+				t.Errorf("got %v (%v), want %s alone", got, err, tc.want)
 			}
 		})
 	}

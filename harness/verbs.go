@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -141,7 +143,10 @@ func listBugs(out io.Writer) error {
 		return broke(err)
 	}
 	for _, b := range bugs {
-		fmt.Fprintf(out, "%-22s %-22s %s\n", b.Slug, b.Scenario, b.Breaks)
+		fmt.Fprintf(out, "%-30s %-20s %s\n", b.Slug, cmp.Or(b.Scenario, "-"), b.Breaks)
+		if len(b.Simulated) > 0 {
+			fmt.Fprintf(out, "%-30s %-20s simulated: %s\n", "", "", strings.Join(b.Simulated, ", "))
+		}
 	}
 	return nil
 }
@@ -192,23 +197,15 @@ func bugsCommand(stdout io.Writer) *cobra.Command {
 	var first int64
 	cmd := &cobra.Command{
 		Use:   "bugs",
-		Short: "run every bug of the catalogue under its scenario, and the unbroken build",
+		Short: "run every bug of the catalogue that has a scenario under it, and the unbroken build",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, bugs, err := loadBugs()
 			if err != nil {
 				return broke(err)
 			}
-			if slugs != "" {
-				var chosen []catalogue.Bug
-				for _, slug := range strings.Split(slugs, ",") {
-					b, err := catalogue.Find(bugs, slug)
-					if err != nil {
-						return usage(fmt.Errorf("--bugs: %w", err))
-					}
-					chosen = append(chosen, b)
-				}
-				bugs = chosen
+			if bugs, err = onDocker(bugs, slugs); err != nil {
+				return usage(err)
 			}
 			if seeds < 1 || first < 1 {
 				return usage(fmt.Errorf("--seeds %d --first-seed %d: both must be at least 1", seeds, first))
@@ -221,6 +218,26 @@ func bugsCommand(stdout io.Writer) *cobra.Command {
 	cmd.Flags().Int64Var(&first, "first-seed", 1, "the first seed; the others follow it")
 	cmd.Flags().StringVar(&results, "results", filepath.Join("results", "bugs"), "the folder that gets the runs")
 	return cmd
+}
+
+// onDocker picks the bugs that a scenario on containers has to catch: all of
+// them, or those that are named, as in a,b.
+func onDocker(bugs []catalogue.Bug, slugs string) ([]catalogue.Bug, error) {
+	if slugs == "" {
+		return slices.DeleteFunc(bugs, func(b catalogue.Bug) bool { return !b.OnDocker() }), nil
+	}
+	var chosen []catalogue.Bug
+	for slug := range strings.SplitSeq(slugs, ",") {
+		b, err := catalogue.Find(bugs, slug)
+		if err != nil {
+			return nil, fmt.Errorf("--bugs: %w", err)
+		}
+		if !b.OnDocker() {
+			return nil, fmt.Errorf("--bugs: no scenario has to catch %s: it is for the simulator alone", slug)
+		}
+		chosen = append(chosen, b)
+	}
+	return chosen, nil
 }
 
 func doctorCommand(stdout io.Writer) *cobra.Command {

@@ -127,9 +127,7 @@ func (b *Bug) set(name, value string) error {
 	case "Invariant":
 		b.Invariant = value
 	case "Simulated":
-		for name := range strings.SplitSeq(value, ",") {
-			b.Simulated = append(b.Simulated, strings.TrimSpace(name))
-		}
+		return b.setSimulated(value)
 	case "Explore":
 		b.Explore = append(b.Explore, value)
 	case "Within":
@@ -144,11 +142,35 @@ func (b *Bug) set(name, value string) error {
 	return nil
 }
 
+// setSimulated reads the names in a Simulated field: those that there are, each once.
+func (b *Bug) setSimulated(value string) error {
+	for name := range strings.SplitSeq(value, ",") {
+		name = strings.TrimSpace(name)
+		switch {
+		case !catches(name):
+			return fmt.Errorf("Simulated names %q; there are the checks %s and the invariants %s",
+				name, strings.Join(Checks(), ", "), strings.Join(Invariants(), ", "))
+		case slices.Contains(b.Simulated, name):
+			return fmt.Errorf("Simulated names %q twice", name)
+		}
+		b.Simulated = append(b.Simulated, name)
+	}
+	return nil
+}
+
 // OnDocker says whether a scenario on containers has to catch it. Some bugs are
 // within reach of the simulator alone.
 func (b *Bug) OnDocker() bool { return b.Scenario != "" || b.Check != "" || b.Within != 0 }
 
+// complete says what a header lacks: it needs a scenario on containers with its check
+// and its time, or a name that catches the bug in the simulator, or both.
 func (b *Bug) complete() error {
+	if !b.OnDocker() && (len(b.Set) > 0 || b.Invariant != "") {
+		return errors.New("Set and Invariant belong to a Scenario, and there is none")
+	}
+	if len(b.Explore) > 0 && len(b.Simulated) == 0 {
+		return errors.New("Explore belongs to Simulated, which is not there")
+	}
 	missing := []string{}
 	needed := map[string]string{"Origin": b.Origin, "Breaks": b.Breaks, "a story": b.Story}
 	if b.OnDocker() || len(b.Simulated) == 0 {
