@@ -37,16 +37,32 @@ func wrongsOf(spans []*span) []wrong {
 	}
 	slices.SortStableFunc(view.shown, func(a, b *span) int { return cmp.Compare(a.ret, b.ret) })
 	var wrongs []wrong
+	var longest []string
 	for _, s := range view.shown {
+		wrongs = append(wrongs, misplaced(s)...)
+		if begins(longest, s.access.Shows) {
+			continue // a list was looked at that says as much and was complete before
+		}
+		longest = s.access.Shows
 		wrongs = append(wrongs, view.strange(s)...)
 		wrongs = append(wrongs, view.reordered(s)...)
 	}
 	return slices.Concat(wrongs, view.missing(), view.disagreeing())
 }
 
+// misplaced finds an addition after which its own value was not at the end.
+func misplaced(s *span) []wrong {
+	v, shows := s.access.Adds, s.access.Shows
+	if v == "" || len(shows) > 0 && shows[len(shows)-1] == v {
+		return nil
+	}
+	return []wrong{{[]*span{s}, func(key *keyHistory) string {
+		return fmt.Sprintf("%s: the list that it left does not end in %s.", at(key, s), v)
+	}}}
+}
+
 // strange finds values in one list that nobody can have put there: not
-// appended before, there more often than appended, or put there by itself and
-// not at the end.
+// appended before, or there more often than appended.
 func (l *listView) strange(s *span) []wrong {
 	var wrongs []wrong
 	times := make(map[string]int)
@@ -62,11 +78,6 @@ func (l *listView) strange(s *span) []wrong {
 				return fmt.Sprintf("%s, with %s in it %d times, though it was appended %s.", at(key, s), v, times[v], often(len(adders)))
 			}})
 		}
-	}
-	if v := s.access.Adds; v != "" && (len(s.access.Shows) == 0 || s.access.Shows[len(s.access.Shows)-1] != v) {
-		wrongs = append(wrongs, wrong{[]*span{s}, func(key *keyHistory) string {
-			return fmt.Sprintf("%s: the list that it left does not end in %s.", at(key, s), v)
-		}})
 	}
 	return wrongs
 }

@@ -22,9 +22,9 @@ type Model struct {
 	DescribeState func(state any) string
 	// Access, if not nil, says how an operation touches an object that holds
 	// one value at a time, or a list that keeps them all. It lets the checker
-	// bound ambiguous changes, drop changes from a failing sub-history and say
-	// in words what is wrong.
-	// Without it only operations with F "read" are known to change nothing.
+	// bound or drop ambiguous changes, drop changes from a failing sub-history
+	// and say in words what is wrong. Without it only operations with F "read"
+	// are known to change nothing.
 	Access func(op history.Operation) Access
 }
 

@@ -109,25 +109,13 @@ func strictClock(ops []*history.Operation) (map[int]int64, int64) {
 	return clock, last + int64(time.Millisecond)
 }
 
-// proves lists the values that the operation's outcome proves were brought in
-// no later than by itself.
-func (s *span) proves() []string {
-	switch {
-	case !s.definite():
-		return nil
-	case s.access.Sees != "":
-		return []string{s.access.Sees}
-	}
-	return s.access.Shows
-}
-
 // dropUnseen leaves out ambiguous additions to a list whose value no outcome
 // shows. That changes no verdict: a list keeps what it was given, so in an
 // order that explains the history such an addition comes after every outcome
 // that shows the list, and without it everything is explained as before; and
 // an order that explains the rest explains the whole, since an ambiguous
-// operation may never have happened. What only others show stays: capOpen
-// bounds it.
+// operation may never have happened. One whose value is shown needs no bound:
+// put too late, it contradicts the next outcome at once.
 func dropUnseen(spans []*span) []*span {
 	shown := make(map[string]bool)
 	for _, s := range spans {
@@ -149,23 +137,25 @@ func dropUnseen(spans []*span) []*span {
 // is not the first value: whoever saw v took effect after the write, and
 // before its own completion, so in every order that explains the history the
 // write takes effect before that completion too. Orders with a later write
-// explained nothing to begin with. The same holds of an addition to a list and
-// whoever was shown it. Both conditions are looked at here, not assumed. It is
-// asked anew of every selection of spans: only a sighting that was selected
-// may bound a write.
+// explained nothing to begin with. Both conditions are looked at here, not
+// assumed. It is asked anew of every selection of spans: only a sighting that
+// was selected may bound a write.
 func capOpen(spans []*span) []*span {
-	writers := writersOf(spans)
+	writers := make(map[string]int)
 	firstSeen := make(map[string]int64)
 	for _, s := range spans {
-		for _, v := range s.proves() {
-			if at, ok := firstSeen[v]; !ok || s.ret < at {
-				firstSeen[v] = s.ret
+		if s.access.Writes != "" {
+			writers[s.access.Writes]++
+		}
+		if s.access.Sees != "" && s.definite() {
+			if at, ok := firstSeen[s.access.Sees]; !ok || s.ret < at {
+				firstSeen[s.access.Sees] = s.ret
 			}
 		}
 	}
 	capped := slices.Clone(spans)
 	for i, s := range capped {
-		v := s.access.brings()
+		v := s.access.Writes
 		if !s.open || v == "" || v == noValue || writers[v] != 1 {
 			continue
 		}
