@@ -50,7 +50,7 @@ func TestBadInputIsUsage(t *testing.T) {
 		"unknown verb":         {[]string{"dance"}, "unknown command"},
 		"unknown flag":         {[]string{"run", "partition", "--sead", "1"}, "unknown flag"},
 		"unknown scenario":     {[]string{"run", "partitoin", "--results", results}, `did you mean "partition"?`},
-		"unknown cluster":      {[]string{"run", "partition", "--cluster", "moon", "--results", results}, "allowed is docker"},
+		"unknown cluster":      {[]string{"run", "partition", "--cluster", "moon", "--results", results}, "allowed are docker and sim"},
 		"unknown key":          {[]string{"run", file("key.yaml", "nodes: 3\nspeed: 7\n"), "--results", results}, "key.yaml:2"},
 		"wrong type":           {[]string{"run", file("type.yaml", "nodes: many\n"), "--results", results}, "type.yaml:1"},
 		"impossible value":     {[]string{"run", file("value.yaml", "name: x\nnodes: 12\n"), "--results", results}, "value.yaml:2"},

@@ -102,7 +102,7 @@ func (f *runFlags) resolve(cmd *cobra.Command) (*scenario.Scenario, error) {
 
 // canInject refuses a fault that the cluster cannot inject.
 func (f *runFlags) canInject(s *scenario.Scenario) error {
-	if f.cluster != dockerCluster {
+	if f.cluster == simCluster {
 		return nil
 	}
 	for _, name := range s.Kinds() {
@@ -116,7 +116,7 @@ func (f *runFlags) canInject(s *scenario.Scenario) error {
 // again is the command that repeats the run.
 func (f *runFlags) again(s *scenario.Scenario) string {
 	words := []string{"bin/harness", "run", f.scenario, "--seed", fmt.Sprint(s.Seed)}
-	if f.cluster != dockerCluster {
+	if f.cluster == simCluster {
 		words = append(words, "--cluster", f.cluster)
 	}
 	if f.bug != "" {

@@ -55,7 +55,7 @@ func (o *DiskOptions) Validate(nodes int) error {
 	if err := decks(o.Shapes, diskShapes, o.Targets, nodes); err != nil {
 		return err
 	}
-	if err := timing(o.Every, o.For); err != nil {
+	if err := timing(o.Every, o.For, leastLooked); err != nil {
 		return err
 	}
 	if p := firstOf(within("slow", o.Slow, time.Millisecond, maxDelay), within("calls", o.Calls, 1, maxCalls)); p != nil {

@@ -181,7 +181,7 @@ func (o *PartitionOptions) Validate(nodes int) error {
 	if err := deckOf("shapes", o.Shapes, func(s string) error { return fits(s, nodes) }); err != nil {
 		return err
 	}
-	if err := timing(o.Every, o.For); err != nil {
+	if err := timing(o.Every, o.For, leastWatched); err != nil {
 		return err
 	}
 	if o.Phase < minPhase {
@@ -216,7 +216,7 @@ func (o *Process) Validate(nodes int) error {
 	if err := deckOf("targets", o.Targets, func(s string) error { return holds(s, nodes) }); err != nil {
 		return err
 	}
-	if err := timing(o.Every, o.For); err != nil {
+	if err := timing(o.Every, o.For, leastLooked); err != nil {
 		return err
 	}
 	return o.check(nodes)
@@ -284,7 +284,7 @@ func (o *ClockOptions) Validate(nodes int) error {
 	if err := decks(o.Shapes, clockShapes, o.Targets, nodes); err != nil {
 		return err
 	}
-	if err := timing(o.Every, o.For); err != nil {
+	if err := timing(o.Every, o.For, leastWatched); err != nil {
 		return err
 	}
 	if o.Offset < minOffset || o.Offset > maxOffset {
@@ -296,9 +296,15 @@ func (o *ClockOptions) Validate(nodes int) error {
 	return o.check(nodes)
 }
 
+// The shortest faults that leave evidence: of processes and disks, which are
+// looked at once, and of the network and of clocks, which have to be watched.
+const (
+	leastLooked  = 100 * time.Millisecond
+	leastWatched = 500 * time.Millisecond
+)
+
 // timing checks the times that all kinds have.
-func timing(every, lasts time.Duration) error {
-	const least = 500 * time.Millisecond
+func timing(every, lasts, least time.Duration) error {
 	if lasts < least {
 		return &Problem{"for", fmt.Sprintf("%v: want at least %v", lasts, least)}
 	}

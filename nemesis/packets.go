@@ -69,7 +69,7 @@ func (o *PacketsOptions) Validate(nodes int) error {
 	if err := decks(o.Shapes, packetShapes, o.Targets, nodes); err != nil {
 		return err
 	}
-	if err := timing(o.Every, o.For); err != nil {
+	if err := timing(o.Every, o.For, leastWatched); err != nil {
 		return err
 	}
 	if p := checkRule(Storm, o.rule(Storm)); p != nil {

@@ -56,7 +56,7 @@ func (o *PowerOptions) Validate(nodes int) error {
 	if err := decks(o.Shapes, powerShapes, o.Targets, nodes); err != nil {
 		return err
 	}
-	if err := timing(o.Every, o.For); err != nil {
+	if err := timing(o.Every, o.For, leastLooked); err != nil {
 		return err
 	}
 	if p := within("calls", o.Calls, 1, maxCalls); p != nil {

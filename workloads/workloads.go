@@ -50,7 +50,7 @@ func All() []Workload {
 			return register.NewClient(w, nodes)
 		},
 		Model: register.Model(),
-		Reads: []string{register.Read}, Writes: []string{register.Write},
+		Reads: []string{register.Read}, Writes: []string{register.Write, register.CAS},
 		Operations: []string{register.Read, register.Write, register.CAS},
 		Step:       register.CheckStep,
 	}}

@@ -36,9 +36,11 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
 	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
 	s.Workload.Concurrency = scenario.Concurrency{Count: pick(rng, 2, 3, 4), PerNode: true}
-	s.Workload.Rate = pick(rng, 50.0, 100, 200, 400)
+	// At least one operation a second of each client: the checks have to see
+	// every node come back.
+	s.Workload.Rate = pick(rng, 1.0, 2, 5, 15, 30) * float64(s.Workload.Concurrency.Of(s.Nodes))
 	s.Checks.Availability.RecoverWithin = calm
-	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 12)*time.Second + calm
+	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 16)*time.Second + calm
 	text, err := s.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
@@ -71,8 +73,12 @@ func drawFaults(rng *rand.Rand, nodes int, kinds []string) string {
 	for _, kind := range nemesis.Kinds() {
 		// Drawn for every kind, so that leaving one out does not shift the others.
 		wanted := rng.IntN(3) == 0
-		every := pick[time.Duration](rng, 800, 1500, 2500, 4000) * time.Millisecond
-		lasts := max(600*time.Millisecond, time.Duration(rng.Float64()*0.9*float64(every)).Round(10*time.Millisecond))
+		every := pick[time.Duration](rng, 300, 800, 1500, 2500, 4000) * time.Millisecond
+		lasts := time.Duration(rng.Float64() * 0.9 * float64(every)).Round(10 * time.Millisecond)
+		if watched := kind.Name == nemesis.Partition || kind.Name == nemesis.Packets || kind.Name == nemesis.Clock; watched {
+			every, lasts = max(every, 800*time.Millisecond), max(lasts, 600*time.Millisecond)
+		}
+		lasts = max(lasts, 100*time.Millisecond)
 		switch {
 		case len(kinds) > 0 && !slices.Contains(kinds, kind.Name):
 		case nodes < 2 && (kind.Name == nemesis.Partition || kind.Name == nemesis.Packets): // nothing lies between
