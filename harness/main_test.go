@@ -284,7 +284,7 @@ func TestOnDocker(t *testing.T) {
 		"simulated alone": {"a,b", "", "b: it is for the simulator alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := onDocker([]catalogue.Bug{docker, alone}, tc.slugs)
+			got, err := chosen([]catalogue.Bug{docker, alone}, tc.slugs, catalogue.Bug.OnDocker)
 			if tc.refusal != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.refusal) {
 					t.Errorf("got error %v, want one with %q", err, tc.refusal)

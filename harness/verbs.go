@@ -192,52 +192,65 @@ func findBug(slug string) (string, catalogue.Bug, error) {
 }
 
 func bugsCommand(stdout io.Writer) *cobra.Command {
-	var slugs, results string
+	var slugs, results, where, table string
 	var seeds int
 	var first int64
 	cmd := &cobra.Command{
 		Use:   "bugs",
-		Short: "run every bug of the catalogue that has a scenario under it, and the unbroken build",
-		Args:  cobra.NoArgs,
+		Short: "see whether every bug of the catalogue is caught, and the unbroken build raises no alarm",
+		Long: "On docker, every bug that has a scenario runs under it for some seeds. In the simulator (--cluster sim) every bug is searched for, on one core, from several first seeds; " +
+			"it is caught when a check or a rule that its header names fails.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, bugs, err := loadBugs()
 			if err != nil {
 				return broke(err)
 			}
-			if bugs, err = onDocker(bugs, slugs); err != nil {
-				return usage(err)
-			}
 			if seeds < 1 || first < 1 {
 				return usage(fmt.Errorf("--seeds %d --first-seed %d: both must be at least 1", seeds, first))
 			}
-			return runBugs(cmd.Context(), stdout, bugs, seeds, first, results)
+			switch where {
+			case dockerCluster:
+				if bugs, err = chosen(bugs, slugs, catalogue.Bug.OnDocker); err != nil {
+					return usage(err)
+				}
+				return runBugs(cmd.Context(), stdout, bugs, seeds, first, results)
+			case simCluster:
+				if bugs, err = chosen(bugs, slugs, func(catalogue.Bug) bool { return true }); err != nil {
+					return usage(err)
+				}
+				return runBugsSim(cmd.Context(), stdout, bugs, seeds, first, table)
+			}
+			return usage(fmt.Errorf("--cluster %s: allowed are docker and sim", where))
 		},
 	}
+	cmd.Flags().StringVar(&where, "cluster", dockerCluster, "where they have to be caught: docker, or sim")
 	cmd.Flags().StringVar(&slugs, "bugs", "", "only these, as in a,b")
-	cmd.Flags().IntVar(&seeds, "seeds", 5, "how many seeds each")
+	cmd.Flags().IntVar(&seeds, "seeds", 5, "how many seeds each; in the simulator, how many searches")
 	cmd.Flags().Int64Var(&first, "first-seed", 1, "the first seed; the others follow it")
-	cmd.Flags().StringVar(&results, "results", filepath.Join("results", "bugs"), "the folder that gets the runs")
+	cmd.Flags().StringVar(&results, "results", filepath.Join("results", "bugs"), "the folder that gets the runs on docker")
+	cmd.Flags().StringVar(&table, "depths", filepath.Join("results", "exhaustive", "depths.tsv"), "what make explore-exhaustive found, for the table")
 	return cmd
 }
 
-// onDocker picks the bugs that a scenario on containers has to catch: all of
-// them, or those that are named, as in a,b.
-func onDocker(bugs []catalogue.Bug, slugs string) ([]catalogue.Bug, error) {
+// chosen picks the bugs that a cluster has to catch: all of them, or those that
+// are named, as in a,b.
+func chosen(bugs []catalogue.Bug, slugs string, wanted func(catalogue.Bug) bool) ([]catalogue.Bug, error) {
 	if slugs == "" {
-		return slices.DeleteFunc(bugs, func(b catalogue.Bug) bool { return !b.OnDocker() }), nil
+		return slices.DeleteFunc(bugs, func(b catalogue.Bug) bool { return !wanted(b) }), nil
 	}
-	var chosen []catalogue.Bug
+	var picked []catalogue.Bug
 	for slug := range strings.SplitSeq(slugs, ",") {
 		b, err := catalogue.Find(bugs, slug)
 		if err != nil {
 			return nil, fmt.Errorf("--bugs: %w", err)
 		}
-		if !b.OnDocker() {
+		if !wanted(b) {
 			return nil, fmt.Errorf("--bugs: no scenario has to catch %s: it is for the simulator alone", slug)
 		}
-		chosen = append(chosen, b)
+		picked = append(picked, b)
 	}
-	return chosen, nil
+	return picked, nil
 }
 
 func doctorCommand(stdout io.Writer) *cobra.Command {

@@ -160,7 +160,7 @@ func (b *Bug) setSimulated(value string) error {
 
 // OnDocker says whether a scenario on containers has to catch it. Some bugs are
 // within reach of the simulator alone.
-func (b *Bug) OnDocker() bool { return b.Scenario != "" || b.Check != "" || b.Within != 0 }
+func (b Bug) OnDocker() bool { return b.Scenario != "" || b.Check != "" || b.Within != 0 }
 
 // complete says what a header lacks: it needs a scenario on containers with its check
 // and its time, or a name that catches the bug in the simulator, or both.

@@ -42,17 +42,22 @@ func (v Verdict) rank() int {
 	return 1
 }
 
+// telling is the order in which checks tell what went wrong: a rule that was
+// broken inside says more than what clients saw of it, and that more than a
+// node that broke over it. The others follow by name.
+var telling = []string{"invariants", "linearizable", "crashes"}
+
 // Compose takes the worst verdict of several checkers and says whose it is:
-// the reason is that of the first such checker by name. No checkers at all
-// prove nothing.
+// the reason is that of the checker that tells most of those. No checkers at
+// all prove nothing.
 func Compose(checks map[string]Result) (Verdict, string) {
 	if len(checks) == 0 {
 		return Unknown, "nothing was checked"
 	}
 	verdict, reason := Valid, ""
-	for _, name := range slices.Sorted(maps.Keys(checks)) {
-		result := checks[name]
-		if result.Verdict.Worse(verdict) {
+	names := slices.Concat(telling, slices.Sorted(maps.Keys(checks)))
+	for _, name := range names {
+		if result, made := checks[name]; made && result.Verdict.Worse(verdict) {
 			verdict = result.Verdict
 			reason = name + ": " + result.Reason
 		}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"partita/harness/scenario"
+)
+
+// exploreFlags are the flags of harness explore that are not the simulator's.
+type exploreFlags struct {
+	bug     string
+	results string
+	keep    int
+}
+
+// found is what the simulator says of a search.
+type found struct {
+	Seeds    int         `json:"seeds"`
+	Seconds  float64     `json:"seconds"`
+	Failures []foundSeed `json:"failures"`
+}
+
+// foundSeed is a seed that failed.
+type foundSeed struct {
+	Seed     int64   `json:"seed"`
+	Check    string  `json:"check"`
+	Reason   string  `json:"reason"`
+	Seeds    int     `json:"seeds"`   // that had run when it was found
+	Seconds  float64 `json:"seconds"` // since the search began
+	Scenario string  `json:"scenario"`
+}
+
+func exploreCommand(stdout io.Writer) *cobra.Command {
+	var f exploreFlags
+	var seed int64
+	var seeds, failures, workers int
+	var limit time.Duration
+	var faults, set []string
+	var coverage bool
+	cmd := &cobra.Command{
+		Use:   "explore",
+		Short: "run simulated tests drawn from seeds, on all cores, until one fails",
+		Long: "Each seed draws a whole test: cluster size, settings, workload and faults. It runs in the simulator, which also watches the rules of Raft inside the cluster. " +
+			"A seed that fails is run again into a folder of results, with a report, and can be shrunk.\n\nExit status: 0 no seed failed, 1 one did, 254 bad arguments, 255 it broke.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			args := []string{
+				"--seed", strconv.FormatInt(seed, 10), "--seeds", strconv.Itoa(seeds), "--time", limit.String(), "--failures", strconv.Itoa(failures),
+			}
+			if workers > 0 {
+				args = append(args, "--workers", strconv.Itoa(workers))
+			}
+			for _, fault := range faults {
+				args = append(args, "--faults", fault)
+			}
+			for _, s := range set {
+				args = append(args, "--set", s)
+			}
+			if coverage {
+				args = append(args, "--coverage")
+			}
+			return explore(cmd.Context(), stdout, f, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Int64Var(&seed, "seed", 1, "the first seed; the others follow it")
+	flags.IntVar(&seeds, "seeds", 1000, "how many seeds; 0: until the time is over")
+	flags.DurationVar(&limit, "time", 0, "end after this time; 0: when the seeds are done")
+	flags.IntVar(&failures, "failures", 1, "end after so many failing seeds; 0: go on and collect them")
+	flags.IntVar(&workers, "workers", 0, "seeds at once; 0: one a core")
+	flags.StringSliceVar(&faults, "faults", nil, "only these kinds of faults, and each of them in every test")
+	flags.StringArrayVar(&set, "set", nil, "path.to.key=value: a key of the scenario that is not drawn; may be repeated")
+	flags.BoolVar(&coverage, "coverage", false, "print what was reached, and fail if anything never was")
+	flags.StringVar(&f.bug, "bug", "", "put a bug of bugs/ back into the nodes")
+	flags.StringVar(&f.results, "results", "results", "the folder that gets a folder for each failing seed")
+	flags.IntVar(&f.keep, "keep", 10, "how many failing seeds are run again into a folder")
+	return cmd
+}
+
+// explore lets the simulator search, and runs what failed again as any
+// scenario is run.
+func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) error {
+	if f.bug != "" {
+		if _, _, err := findBug(f.bug); err != nil {
+			return usage(fmt.Errorf("--bug: %w", err))
+		}
+	}
+	temp, err := os.MkdirTemp("", "partita-explore-")
+	if err != nil {
+		return broke(err)
+	}
+	defer os.RemoveAll(temp)
+	sim, err := findSimulator(ctx, f.bug, temp)
+	if err != nil {
+		return broke(err)
+	}
+	defer sim.done()
+	file := filepath.Join(temp, "found.json")
+	code, err := sim.run(ctx, out, append([]string{"explore", "--out", file}, args...)...)
+	if err != nil {
+		return broke(err)
+	}
+	if code == exitUsage {
+		return &exitError{code: exitUsage}
+	}
+	var all found
+	if err := readFound(file, &all); err != nil {
+		return broke(err)
+	}
+	for i, one := range all.Failures {
+		if i == f.keep {
+			fmt.Fprintf(out, "%d more failing seeds are not run again (--keep)\n", len(all.Failures)-i)
+			break
+		}
+		if err := runAgain(ctx, out, f, one); err != nil {
+			return err
+		}
+	}
+	if code != 0 {
+		return &exitError{code: exitInvalid}
+	}
+	return nil
+}
+
+func readFound(path string, into *found) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+// runAgain runs a failing seed into a folder of results. Its scenario stays in
+// that folder.
+func runAgain(ctx context.Context, out io.Writer, f exploreFlags, one foundSeed) error {
+	name := "seed-" + strconv.FormatInt(one.Seed, 10)
+	s, err := scenario.Parse(name+".yaml", []byte(one.Scenario))
+	if err != nil {
+		return broke(fmt.Errorf("the scenario of %s: %w", name, err))
+	}
+	fmt.Fprintf(out, "\n%s again, into a folder:\n", name)
+	flags := runFlags{scenario: name, cluster: simCluster, results: f.results, bug: f.bug}
+	var e *exitError
+	if err := execute(ctx, out, flags, s); err != nil && (!errors.As(err, &e) || e.code == exitBroke) {
+		return err
+	}
+	return nil
+}
