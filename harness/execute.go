@@ -92,6 +92,9 @@ func (x *execution) open(ctx context.Context) error {
 		return err
 	}
 	x.run = run
+	if x.flags.scenario == "" {
+		x.flags.scenario = typed(run.Path(store.ScenarioFile))
+	}
 	x.results = store.Results{
 		Verdict: checker.Unknown, Reason: store.NotFinished,
 		Scenario: s.Name, Workload: s.Workload.Name, Cluster: x.flags.cluster, Nodes: s.Nodes, Seed: s.Seed, Bug: x.flags.bug,

@@ -149,7 +149,7 @@ func runAgain(ctx context.Context, out io.Writer, f exploreFlags, one foundSeed)
 		return broke(fmt.Errorf("the scenario of %s: %w", name, err))
 	}
 	fmt.Fprintf(out, "\n%s again, into a folder:\n", name)
-	flags := runFlags{scenario: name, cluster: simCluster, results: f.results, bug: f.bug}
+	flags := runFlags{cluster: simCluster, results: f.results, bug: f.bug}
 	var e *exitError
 	if err := execute(ctx, out, flags, s); err != nil && (!errors.As(err, &e) || e.code == exitBroke) {
 		return err

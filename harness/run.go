@@ -21,7 +21,7 @@ const (
 
 // runFlags are the flags of harness run.
 type runFlags struct {
-	scenario  string
+	scenario  string // a name or a file; empty: that in the run's own folder
 	seed      int64
 	timeLimit time.Duration
 	nodes     int

@@ -29,7 +29,7 @@ const (
 
 // gcPercent lets the heap grow: a run lives for less than a second, and what
 // it made is garbage all at once. The environment's GOGC goes first.
-const gcPercent = 400
+const gcPercent = 800
 
 // errFound says that something was found wrong, which has been told.
 var errFound = errors.New("found")

@@ -64,6 +64,26 @@ func TestTasks(t *testing.T) {
 	}
 }
 
+func TestLongWaitsEndInTime(t *testing.T) {
+	e := New()
+	var log []string
+	say := func() { log = append(log, e.Now().String()) }
+	task := e.Go(func(task *Task) {
+		for _, d := range []time.Duration{5 * time.Second, time.Second, 3 * time.Second, 10 * time.Second, 2 * long} {
+			task.SleepOrWake(d)
+			say()
+		}
+	})
+	e.After(100*time.Millisecond, task.Wake) // ends the first wait
+	e.After(8*time.Second, task.Wake)        // ends the fourth
+	for e.Step() {
+	}
+	// 0.1 (woken), 1.1, 4.1, 8 (woken), 9
+	if got, want := strings.Join(log, " "), "100ms 1.1s 4.1s 8s 9s"; got != want {
+		t.Errorf("waits ended at %s, want %s", got, want)
+	}
+}
+
 func TestStopRunsWhatWasDeferred(t *testing.T) {
 	e := New()
 	ended := 0

@@ -14,7 +14,15 @@ type Task struct {
 	yield  func(struct{}) bool
 	ended  bool
 	parks  uint64 // how often it has parked: tells a late Wake from a timely one
+
+	// A long wait mostly ends by a Wake. Its event stays in the queue and serves
+	// the next long wait, so that the queue does not fill with them.
+	until time.Duration // the end of the long wait under way, 0 if none is
+	alarm time.Duration // when the event for long waits comes, 0 if none is asked for
 }
+
+// long is from where on a wait is long.
+const long = 500 * time.Millisecond
 
 // stopped is what unwinds a task that is stopped.
 type stopped struct{}
@@ -101,8 +109,37 @@ func (t *Task) Sleep(d time.Duration) {
 
 // SleepOrWake waits for a span of time or for a Wake, whichever comes first.
 func (t *Task) SleepOrWake(d time.Duration) {
-	t.wakeAfter(d)
+	if d < long {
+		t.wakeAfter(d)
+		t.Park()
+		return
+	}
+	t.until = t.engine.now + d
+	if t.alarm == 0 || t.alarm > t.until {
+		t.alarmAt(t.until)
+	}
 	t.Park()
+	t.until = 0
+}
+
+// alarmAt asks for an event that ends the long wait then under way, if its
+// time has come, or else waits on for it. One that was asked for before, for
+// later, does nothing any more.
+func (t *Task) alarmAt(at time.Duration) {
+	t.alarm = at
+	t.engine.After(at-t.engine.now, func() {
+		if t.alarm != at {
+			return
+		}
+		t.alarm = 0
+		switch {
+		case t.until == 0:
+		case t.until <= at:
+			t.run()
+		default:
+			t.alarmAt(t.until)
+		}
+	})
 }
 
 // Stop ends a task where it is parked, running its deferred calls. It must not

@@ -51,6 +51,7 @@ type Cluster struct {
 	trace    []trace.Step
 	began    time.Duration // when the run began, for the trace
 	messages int           // sent so far
+	landed   []*flight     // to be used again
 }
 
 // New makes machines that are switched off.

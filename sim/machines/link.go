@@ -74,8 +74,32 @@ func (l *link) inOrder(p parcel, delay time.Duration) {
 	l.arrive(p, l.last-now)
 }
 
+// arrive lets a message arrive after a span of time.
 func (l *link) arrive(p parcel, after time.Duration) {
-	l.cluster.engine.After(after, func() { l.arrived(p) })
+	var f *flight
+	if n := len(l.cluster.landed); n > 0 {
+		f, l.cluster.landed = l.cluster.landed[n-1], l.cluster.landed[:n-1]
+	} else {
+		f = &flight{}
+		f.land = f.end
+	}
+	f.link, f.parcel = l, p
+	l.cluster.engine.After(after, f.land)
+}
+
+// flight is a message between two machines. Flights are used again: there are
+// more of them than of anything else.
+type flight struct {
+	link   *link
+	parcel parcel
+	land   func() // its end method, made once
+}
+
+func (f *flight) end() {
+	l, p := f.link, f.parcel
+	f.link, f.parcel = nil, parcel{}
+	l.cluster.landed = append(l.cluster.landed, f)
+	l.arrived(p)
 }
 
 // disturbed does to a message what the rule in force asks for.

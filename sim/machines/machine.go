@@ -150,16 +150,23 @@ func (m *machine) take(p parcel, from *machine) {
 		m.cluster.links[from.id-1][m.id-1].lose(p, "nobody listens")
 		return
 	}
-	m.whenRunning(func() {
-		if pr.ended {
-			return
-		}
-		if m.cluster.cfg.Trace {
-			m.cluster.note(trace.Step{Kind: trace.Deliver, Node: m.name, Peer: from.name, Message: p.number, Text: m.cluster.describe(p.envelope)})
-		}
-		pr.step(core.Received{Envelope: p.envelope})
-		m.stateNote(pr)
-	})
+	if m.paused {
+		m.whenRunning(func() { m.receive(pr, p, from) })
+		return
+	}
+	m.receive(pr, p, from)
+}
+
+// receive hands a message to the process that it came for.
+func (m *machine) receive(pr *process, p parcel, from *machine) {
+	if pr.ended {
+		return
+	}
+	if m.cluster.cfg.Trace {
+		m.cluster.note(trace.Step{Kind: trace.Deliver, Node: m.name, Peer: from.name, Message: p.number, Text: m.cluster.describe(p.envelope)})
+	}
+	pr.step(core.Received{Envelope: p.envelope})
+	m.stateNote(pr)
 }
 
 // guard runs a process's code. A panic of it ends the process, as it would

@@ -48,8 +48,9 @@ type process struct {
 	applies  []core.Effect
 	applying bool
 
-	nextID uint64
-	calls  map[uint64]*call
+	nextID    uint64
+	calls     map[uint64]*call
+	deadlines []deadline
 }
 
 // timer is one of a process's timers. Its event in the engine may come too

@@ -27,15 +27,47 @@ func (p *process) request(r api.Request, done func(*api.Reply, *api.Error)) {
 	p.nextID++
 	id := p.nextID
 	p.calls[id] = &call{done: done}
-	p.m.engine.After(p.m.mono.until(p.m.cluster.cfg.OperationTimeout), func() {
+	p.deadlines = append(p.deadlines, deadline{id, p.m.mono.at(p.m.engine.Now()) + p.m.cluster.cfg.OperationTimeout})
+	if len(p.deadlines) == 1 {
+		p.awaitExpiry()
+	}
+	p.m.guard(p, func() { p.serve(p.service.Request(id, r)) })
+}
+
+// deadline is when a request is given up, on the process's own clock. All wait
+// equally long, so they are in order.
+type deadline struct {
+	id uint64
+	at time.Duration
+}
+
+// awaitExpiry waits for the first deadline.
+func (p *process) awaitExpiry() {
+	left := p.deadlines[0].at - p.m.mono.at(p.m.engine.Now())
+	p.m.engine.After(p.m.mono.until(max(0, left)), func() {
 		p.m.whenRunning(func() {
-			if _, waits := p.calls[id]; waits && !p.ended {
-				p.m.cluster.watch.ReadEnded(p.m.id, id)
-				p.serve(p.service.Expire(id))
+			if !p.ended {
+				p.m.guard(p, p.expire)
 			}
 		})
 	})
-	p.m.guard(p, func() { p.serve(p.service.Request(id, r)) })
+}
+
+// expire gives up the requests whose time is over, and waits for the next.
+func (p *process) expire() {
+	now := p.m.mono.at(p.m.engine.Now())
+	for len(p.deadlines) > 0 {
+		d := p.deadlines[0]
+		if _, waits := p.calls[d.id]; waits {
+			if d.at > now {
+				p.awaitExpiry()
+				return
+			}
+			p.m.cluster.watch.ReadEnded(p.m.id, d.id)
+			p.serve(p.service.Expire(d.id))
+		}
+		p.deadlines = p.deadlines[1:]
+	}
 }
 
 // serve carries out the effects of the service, in order.

@@ -25,6 +25,8 @@ type Setup struct {
 	Machines machines.Config
 	Clients  scenario.Clients
 	Plans    []cluster.Plan
+	// Rate is about how many operations a second there will be.
+	Rate float64
 	// TimeLimit ends the invocations; Grace after it those that are under way.
 	TimeLimit time.Duration
 	Grace     time.Duration
@@ -76,10 +78,13 @@ func Run(s Setup) (Outcome, error) {
 		err = p.toTheEnd()
 	}
 	if v := p.cluster.Watch().Broken(); v != nil {
-		p.cluster.Note(trace.Step{Kind: trace.Violation, Node: v.Nodes[0], Text: string(v.Name) + ": " + v.Text})
+		p.note(trace.Step{Kind: trace.Violation, Node: v.Nodes[0], Text: string(v.Name) + ": " + v.Text})
 	}
 	return p.outcome(), err
 }
+
+// expected is about how many events the history will have.
+func (s *Setup) expected() int { return int(2.2 * s.Rate * s.TimeLimit.Seconds()) }
 
 // player is one run under way.
 type player struct {
@@ -122,6 +127,7 @@ func (p *player) bringUp() error {
 func (p *player) begin() {
 	s := p.setup
 	p.start = p.engine.Now()
+	p.events = make([]history.Event, 0, s.expected())
 	p.cluster.SetBegan(p.start)
 	p.schedule = interpreter.NewSchedule(s.Clients.Generator, s.Clients.Pace, len(s.Clients.Workers), s.TimeLimit)
 	out := s.History
@@ -198,7 +204,7 @@ func (p *player) invoke(now time.Duration) {
 	}
 	p.record(due...)
 	for _, op := range due {
-		p.cluster.Note(trace.Step{Kind: trace.Invoke, Node: op.Node, Text: describe(op)})
+		p.tell(trace.Invoke, op)
 		p.workers[op.Worker].take(op)
 	}
 }
@@ -207,7 +213,7 @@ func (p *player) invoke(now time.Duration) {
 func (p *player) complete(e history.Event) {
 	p.schedule.Complete(p.now(), e)
 	p.record(e)
-	p.cluster.Note(trace.Step{Kind: trace.Complete, Node: e.Node, Text: describe(e)})
+	p.tell(trace.Complete, e)
 	p.owner.Wake()
 }
 
@@ -232,6 +238,20 @@ func (p *player) record(events ...history.Event) {
 		if err := p.writer.Append(events...); err != nil {
 			p.fail(err)
 		}
+	}
+}
+
+// tell adds an event of a client to the account, if there is one.
+func (p *player) tell(kind trace.Kind, e history.Event) {
+	if p.setup.Machines.Trace {
+		p.cluster.Note(trace.Step{Kind: kind, Node: e.Node, Text: describe(e)})
+	}
+}
+
+// note adds a step to the account, if there is one.
+func (p *player) note(s trace.Step) {
+	if p.setup.Machines.Trace {
+		p.cluster.Note(s)
 	}
 }
 
@@ -268,5 +288,5 @@ func (f *faults) Record(fault cluster.Fault) { f.faults = append(f.faults, fault
 func (f *faults) tell(e history.Event, text string) {
 	p := (*player)(f)
 	p.record(e)
-	p.cluster.Note(trace.Step{Kind: trace.Fault, Text: text})
+	p.note(trace.Step{Kind: trace.Fault, Text: text})
 }

@@ -27,7 +27,7 @@ func FromScenario(s *scenario.Scenario) (Setup, error) {
 		return Setup{}, err
 	}
 	return Setup{
-		Machines: machinesOf(s), Clients: clients, Plans: s.Plans(),
+		Machines: machinesOf(s), Clients: clients, Plans: s.Plans(), Rate: s.Workload.Rate,
 		TimeLimit: s.TimeLimit, Grace: Grace, StopAtViolation: s.StopAtFirstInvalid,
 	}, nil
 }

@@ -35,7 +35,15 @@ func resize(content []byte, size int64) []byte {
 	if size <= int64(len(content)) {
 		return content[:size]
 	}
-	return append(content, make([]byte, size-int64(len(content)))...)
+	if size > int64(cap(content)) {
+		grown := make([]byte, size, 2*size) // logs are written bit by bit
+		copy(grown, content)
+		return grown
+	}
+	end := len(content)
+	content = content[:size]
+	clear(content[end:])
+	return content
 }
 
 func (n *node) change(c change) {
