@@ -1,0 +1,53 @@
+package exhaustive
+
+import "partita/raft/core"
+
+// reply is what decides whether a reply can still have an effect.
+type reply struct {
+	kind  replyKind
+	asked core.Term // the term of what it answers
+	term  core.Term // its sender's
+}
+
+type replyKind uint8
+
+const (
+	noReply replyKind = iota // it may always have an effect
+	toPreVote
+	toVote
+	toLeader
+)
+
+func replyOf(e core.Envelope) reply {
+	switch m := e.Message.(type) {
+	case core.PreVoteReply:
+		return reply{toPreVote, m.Asked, e.Term}
+	case core.VoteReply:
+		return reply{toVote, m.Asked, e.Term}
+	case core.AppendReply:
+		return reply{toLeader, m.Asked, e.Term}
+	case core.HeartbeatReply:
+		return reply{toLeader, m.Asked, e.Term}
+	}
+	return reply{}
+}
+
+// over says whether a reply speaks of a term or of a role in it that its
+// receiver has left for good, also if it dies now: terms rise, a member stands
+// for election in a term only by entering it, and leads it only by standing.
+// The caller asks the code itself whether the reply has no effect now.
+func (l *local) over(r reply) bool {
+	switch {
+	case r.kind == noReply || r.term > l.synced:
+		return false
+	case r.asked < l.synced:
+		return true
+	case r.asked > l.synced || l.view.term > l.synced:
+		return false
+	case r.kind == toVote:
+		return l.view.role != core.Candidate
+	case r.kind == toLeader:
+		return l.view.role != core.Candidate && l.view.role != core.Leader
+	}
+	return false
+}
