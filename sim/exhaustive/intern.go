@@ -75,7 +75,8 @@ type local struct {
 type message struct {
 	envelope core.Envelope
 	key      key
-	to       uint8 // seat: 0 to 2
+	face     uint64 // the same whatever the members are called
+	to       uint8  // seat: 0 to 2
 	reply    reply
 	alias    alias
 }
@@ -114,6 +115,9 @@ func (e *engine) internMessage(content []byte) uint32 {
 			panic("exhaustive: a message that was encoded does not decode: " + err.Error())
 		}
 		row.envelope, row.key, row.to, row.reply = env, keyOf(content), uint8(env.To-1), replyOf(env)
+		for _, r := range renamings {
+			row.face += mix(keyOf(env.AppendTo(nil, r[:])).lo)
+		}
 	})
 }
 

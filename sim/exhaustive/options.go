@@ -57,6 +57,11 @@ type Options struct {
 	// KeepDead keeps messages in flight that can have no effect any more, for a
 	// search that shall not rely on the argument for dropping them.
 	KeepDead bool
+
+	// For tests of the reductions, which see that what they leave out is reached
+	// otherwise.
+	awake   bool // no action sleeps
+	unnamed bool // states that differ by names alone are different
 }
 
 // withDefaults fills in what may be left out.

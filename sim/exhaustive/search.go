@@ -2,7 +2,6 @@ package exhaustive
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,11 +37,11 @@ type Level struct {
 
 // Progress is how far a search has come.
 type Progress struct {
-	Level            // the latest that is complete
-	TotalStates      int
-	TotalDistinct    int
-	Elapsed          time.Duration
-	DistinctASeconds float64
+	Level                 // the latest that is complete
+	Growth        float64 // its distinct states by those of the level before
+	TotalStates   int
+	TotalDistinct int
+	Elapsed       time.Duration
 }
 
 // Result is what a search found.
@@ -75,9 +74,18 @@ func Search(ctx context.Context, options Options, progress func(Progress)) (Resu
 	if err := options.Validate(); err != nil {
 		return Result{}, err
 	}
-	s, err := newSearch(options.withDefaults())
-	if err != nil {
-		return Result{}, err
+	s := newSearch(options.withDefaults())
+	var bad *invariant.Violation
+	var err error
+	s.result.Levels = []Level{{0, 1, 1}}
+	s.result.States, s.result.Distinct = 1, 1
+	if s.begin, bad, err = begin(&s.options); err != nil {
+		return s.result, err
+	}
+	if bad != nil {
+		s.result.Stop, s.result.Violation, s.result.Path = Violated, bad, s.begin.steps
+		s.result.Elapsed = time.Since(s.started)
+		return s.result, nil
 	}
 	return s.run(ctx, progress)
 }
@@ -94,22 +102,7 @@ type search struct {
 	started  time.Time
 }
 
-// output is what a worker makes of a block: for each shard, successors as key
-// (4 words), parent, action and packed state.
-type output struct {
-	to     [shards][]uint32
-	states int
-	bad    *discovery // the first
-}
-
-// discovery is a broken rule: the state that an action breaks it in.
-type discovery struct {
-	violation *invariant.Violation
-	parent    ref
-	by        action
-}
-
-func newSearch(o Options) (*search, error) {
+func newSearch(o Options) *search {
 	s := &search{engine: &engine{options: o}, started: time.Now(), result: Result{Options: o}}
 	for range o.Workers {
 		s.workers = append(s.workers, newWorker(s.engine))
@@ -117,9 +110,7 @@ func newSearch(o Options) (*search, error) {
 	for i := range s.shards {
 		s.shards[i].number = i
 	}
-	var err error
-	s.begin, err = begin(&s.options)
-	return s, err
+	return s
 }
 
 // run goes from level to level.
@@ -127,8 +118,6 @@ func (s *search) run(ctx context.Context, progress func(Progress)) (Result, erro
 	first, _ := s.start()
 	k := s.plainKey(&first)
 	s.shards[shardOf(k)].add(k, unborn, 0, first.pack(nil))
-	s.result.States, s.result.Distinct = 1, 1
-	s.result.Levels = []Level{{0, 1, 1}}
 	var bad *discovery
 	for s.result.Stop == "" {
 		s.frontier = nil
@@ -160,10 +149,11 @@ func (s *search) run(ctx context.Context, progress func(Progress)) (Result, erro
 }
 
 func (s *search) progress() Progress {
-	elapsed := time.Since(s.started)
+	n := len(s.result.Levels)
+	last, before := s.result.Levels[n-1], s.result.Levels[n-2]
 	return Progress{
-		Level: s.result.Levels[len(s.result.Levels)-1], TotalStates: s.result.States, TotalDistinct: s.result.Distinct,
-		Elapsed: elapsed, DistinctASeconds: float64(s.result.Distinct) / elapsed.Seconds(),
+		Level: last, Growth: float64(last.Distinct) / float64(before.Distinct),
+		TotalStates: s.result.States, TotalDistinct: s.result.Distinct, Elapsed: time.Since(s.started),
 	}
 }
 
@@ -226,41 +216,6 @@ func (s *search) share(n int, do func(w *worker, i int)) {
 	done.Wait()
 }
 
-// expand looks at every successor of a block of states, up to the first that
-// breaks a rule.
-func (w *worker) expand(block []uint32, out *output, visited *[shards]shard) {
-	for i := range out.to {
-		out.to[i] = out.to[i][:0]
-	}
-	out.states, out.bad = 0, nil
-	var s state
-	for len(block) > 0 {
-		me := ref(block[0])
-		block = s.unpack(block[1:])
-		w.list = w.actions(&s, w.list[:0])
-		for _, a := range w.list {
-			next := s
-			v, bad := w.act(&next, a)
-			if v == breaks {
-				out.bad = &discovery{bad, me, a}
-				return
-			}
-			if v != reaches {
-				continue
-			}
-			out.states++
-			k, renaming := w.canonical(&next)
-			home := shardOf(k)
-			if visited[home].has(k) {
-				continue
-			}
-			w.rename(&next, renaming)
-			to := append(out.to[home], uint32(k.hi>>32), uint32(k.hi), uint32(k.lo>>32), uint32(k.lo), uint32(me), uint32(a))
-			out.to[home] = next.pack(to)
-		}
-	}
-}
-
 // visit takes what a batch of n blocks found for a shard, in order, and counts
 // what is new.
 func (s *search) visit(v *shard, n int) int {
@@ -268,7 +223,7 @@ func (s *search) visit(v *shard, n int) int {
 	for i := range n {
 		for words := s.outputs[i].to[v.number]; len(words) > 0; {
 			k := key{uint64(words[0])<<32 | uint64(words[1]), uint64(words[2])<<32 | uint64(words[3])}
-			size := packedHead + int(words[6+packedHead-1])
+			size := packedSize(words[6:])
 			if v.add(k, ref(words[4]), action(words[5]), words[6:6+size]) {
 				fresh++
 			}
@@ -276,59 +231,4 @@ func (s *search) visit(v *shard, n int) int {
 		}
 	}
 	return fresh
-}
-
-// start is the state that the search begins in, and the renaming that makes it
-// canonical.
-func (s *search) start() (state, int) {
-	var first state
-	for i, n := range s.begin.nodes {
-		first.locals[i] = s.internNode(n)
-	}
-	for _, f := range s.begin.flying {
-		first.messages[first.flying] = s.internMessage(f.envelope.AppendTo(nil, nil))
-		first.flying++
-	}
-	first.ghost = s.internGhost(s.begin.ghost)
-	first.left = s.options.budget()
-	_, renaming := s.canonical(&first)
-	s.rename(&first, renaming)
-	return first, renaming
-}
-
-// tell follows the path to a broken rule from the start with cores of its own,
-// which nobody ever encoded, and keeps the account.
-func (s *search) tell(d *discovery) error {
-	path := []action{d.by}
-	for at := d.parent; s.shards[at.shard()].parents[at.place()] != unborn; {
-		v := &s.shards[at.shard()]
-		path = append(path, v.actions[at.place()])
-		at = v.parents[at.place()]
-	}
-	s.result.Actions = len(path)
-	now, renaming := s.start()
-	names := renamings[renaming]
-	w := newWorker(s.engine)
-	for i := len(path) - 1; i >= 0; i-- {
-		a := path[i]
-		bad, err := s.begin.follow(s.engine, &now, a, names)
-		if err != nil {
-			return err
-		}
-		if bad != nil {
-			s.result.Violation, s.result.Path = bad, s.begin.steps
-		}
-		if (bad != nil) != (i == 0) || i == 0 && bad.Name != d.violation.Name {
-			return fmt.Errorf("exhaustive: the search says %q after %d actions; followed from the start, action %d gives %v", d.violation.Text, len(path), len(path)-i, bad)
-		}
-		if i > 0 {
-			w.act(&now, a)
-			_, renaming := s.canonical(&now)
-			s.rename(&now, renaming)
-			for id := 1; id <= members; id++ {
-				names[id] = renamings[renaming][names[id]]
-			}
-		}
-	}
-	return nil
 }

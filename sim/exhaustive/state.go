@@ -30,33 +30,40 @@ type state struct {
 	left     budget
 	flying   int
 	messages [maxInFlight + 1]uint32
+	asleep   asleep
 }
 
 // A state is packed as words:
 //
-//	locals (3) | ghost | budget (2) | messages in flight | messages...
-const packedHead = members + 4
+//	locals (3) | ghost | budget (2) | asleep (3) | messages in flight | messages...
+const packedHead = members + 7
 
 func (s *state) pack(words []uint32) []uint32 {
-	words = append(words, s.locals[0], s.locals[1], s.locals[2], s.ghost, uint32(s.left), uint32(s.left>>32), uint32(s.flying))
+	words = append(words, s.locals[0], s.locals[1], s.locals[2], s.ghost, uint32(s.left), uint32(s.left>>32),
+		s.asleep.delivered, s.asleep.duplicated, s.asleep.local, uint32(s.flying))
 	return append(words, s.messages[:s.flying]...)
 }
 
+// packedSize is how many words the packed state has that words begin with.
+func packedSize(words []uint32) int { return packedHead + int(words[packedHead-1]) }
+
 // unpack reads a packed state and gives the words after it.
 func (s *state) unpack(words []uint32) []uint32 {
+	size := packedSize(words)
 	copy(s.locals[:], words)
 	s.ghost = words[members]
 	s.left = budget(words[members+1]) | budget(words[members+2])<<32
-	s.flying = int(words[members+3])
-	words = words[packedHead:]
-	copy(s.messages[:s.flying], words)
-	return words[s.flying:]
+	s.asleep = asleep{words[members+3], words[members+4], words[members+5]}
+	s.flying = size - packedHead
+	copy(s.messages[:], words[packedHead:size])
+	return words[size:]
 }
 
 // take removes a message. The order of the others stays.
 func (s *state) take(at int) {
 	copy(s.messages[at:s.flying], s.messages[at+1:s.flying])
 	s.flying--
+	s.asleep.take(at)
 }
 
 // key is that of the state under other names. It does not change the state.
@@ -89,6 +96,9 @@ func (e *engine) plainKey(s *state) key {
 // from it by names alone: members in the order of their faces, and among
 // members of one face the order that gives the least key.
 func (e *engine) canonical(s *state) (key, int) {
+	if e.options.unnamed {
+		return e.plainKey(s), 0
+	}
 	var face [members]uint64
 	for i, id := range s.locals {
 		face[i] = e.locals.at(id).face
@@ -137,6 +147,7 @@ func (e *engine) rename(s *state, renaming int) {
 		s.locals[renamings[renaming][i+1]-1] = e.renamedLocal(id, renaming)
 	}
 	s.ghost = e.renamedGhost(s.ghost, renaming)
+	s.asleep.rename(renaming)
 	for i, id := range s.messages[:s.flying] {
 		s.messages[i] = e.renamedMessage(id, renaming)
 	}

@@ -43,6 +43,14 @@ func (v *shard) slot(k key) uint64 {
 // has says whether a key was visited.
 func (v *shard) has(k key) bool { return len(v.slots) > 0 && v.slots[v.slot(k)] == k }
 
+// touch brings the place of a key near, so that many wait for memory at once.
+func (v *shard) touch(k key) uint64 {
+	if len(v.slots) == 0 {
+		return 0
+	}
+	return v.slots[k.lo&uint64(len(v.slots)-1)].hi
+}
+
 // add visits a state and says whether it is new.
 func (v *shard) add(k key, parent ref, by action, packed []uint32) bool {
 	if 4*(len(v.parents)+1) > 3*len(v.slots) {

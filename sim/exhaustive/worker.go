@@ -12,6 +12,9 @@ type worker struct {
 	recent  []shortcut
 	ghostly map[ghostStep]ghostResult
 	list    []action
+	outlook []outlook
+	waiting []successor
+	touched uint64 // keeps the reads that bring memory near
 	cut     Cut
 }
 

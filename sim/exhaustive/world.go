@@ -28,47 +28,48 @@ type flight struct {
 	envelope core.Envelope
 }
 
-// begin makes the world that a search starts from.
-func begin(o *Options) (*world, error) {
+// begin makes the world that a search starts from. A rule may be broken on the
+// way there already.
+func begin(o *Options) (*world, *invariant.Violation, error) {
 	w := &world{options: o}
 	for i := range w.nodes {
 		n, out := o.boot(core.NodeID(i+1), disk{})
 		w.nodes[i] = n
 		w.note(trace.Step{Kind: trace.Start, Node: name(n.id), Text: "starts with an empty disk", State: n.text()})
 		if bad := w.after(i, out); bad != nil {
-			return w, bad
+			return w, bad, nil
 		}
 	}
 	for range 200 {
-		if over, err := w.lead(); over || err != nil {
-			return w, err
+		if over, bad := w.prepare(); over || bad != nil {
+			return w, bad, nil
 		}
 	}
-	return nil, fmt.Errorf("exhaustive: no leader has come about after 200 steps without trouble")
+	return nil, nil, fmt.Errorf("exhaustive: no leader has come about after 200 steps without trouble")
 }
 
-// lead goes a step towards the start of a search and says whether it is there.
-// Nothing is lost on the way, and messages arrive in the order in which they
-// were sent.
-func (w *world) lead() (over bool, err error) {
-	do := func(node int, ev event) (bool, error) {
-		if bad := w.do(node, ev, 0); bad != nil {
-			return false, bad
-		}
-		return false, nil
-	}
+// prepare goes a step towards the start of a search and says whether it is
+// there. Nothing is lost on the way, and messages arrive in the order in which
+// they were sent.
+func (w *world) prepare() (over bool, bad *invariant.Violation) {
 	for i, n := range w.nodes {
 		if len(n.disk.pending) > 0 {
-			return do(i, event{kind: settle})
+			return false, w.do(i, event{kind: settle}, 0)
 		}
 	}
 	switch {
 	case w.options.Start == Scratch:
 		return true, nil
 	case len(w.flying) > 0:
-		return do(int(w.flying[0].envelope.To)-1, event{kind: deliver, envelope: w.flying[0].envelope})
+		first := w.flying[0].envelope
+		return false, w.do(int(first.To)-1, event{kind: deliver, envelope: first}, 0)
 	case w.nodes[0].view().role != core.Leader:
-		return do(0, event{kind: electionTimer})
+		return false, w.do(0, event{kind: electionTimer}, 0)
+	}
+	for _, n := range w.nodes {
+		if n.applied == 0 {
+			return false, w.do(0, event{kind: heartbeatTimer}, 0) // tells of the commit
+		}
 	}
 	return true, nil
 }
@@ -124,10 +125,14 @@ func (w *world) do(i int, ev event, at int) *invariant.Violation {
 	case settle:
 		step.Kind, step.Text = trace.Durable, appendText(n.disk.pending[0])
 	case crash:
-		step.Kind, step.Text = trace.Crash, fmt.Sprintf("dies and starts again; of %d pending appends %d are on its disk", len(n.disk.pending), ev.arg)
+		step.Kind, step.Text = trace.Crash, fmt.Sprintf("of %d pending appends %d are on its disk", len(n.disk.pending), ev.arg)
 	}
 	n, out := w.options.happen(n, ev)
 	w.nodes[i] = n
+	if ev.kind == crash {
+		w.note(step)
+		step.Kind, step.Text = trace.Start, "starts from its disk"
+	}
 	step.State = n.text()
 	w.note(step)
 	return w.after(i, out)
@@ -177,6 +182,8 @@ func seenStep(o observation) (trace.Step, bool) {
 		return trace.Step{Kind: trace.Apply, Text: entryText(o.entry)}, true
 	case read:
 		return trace.Step{Kind: trace.Complete, Text: fmt.Sprintf("read %d may be answered at index %d", o.id-readID(0)+1, o.index)}, true
+	case readOver:
+		return trace.Step{Kind: trace.Complete, Text: fmt.Sprintf("read %d is refused", o.id-readID(0)+1)}, true
 	}
 	return trace.Step{}, false
 }
