@@ -1,13 +1,17 @@
 package core
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // AppendState appends a flat encoding of the member's state to b. Two states
-// encode equally exactly when the members behave equally from there on but for
-// the lengths of timers: the random source, the words for the latest change,
-// a count of votes outside an election and the size that the numbers of
-// writes have reached are left out, and numbers of writes count from the
-// latest completed one. The configuration is not part of it.
+// that encode equally belong to members that behave equally from there on, but
+// for the lengths of timers and the order of messages that leave together: the
+// random source, the words for the latest change, a count of votes outside an
+// election and the size that the numbers of writes have reached are left out,
+// numbers of writes count from the latest completed one, and what is held back
+// is sorted. The configuration is not part of it.
 //
 // A rename that is not nil calls every member id by rename[id]; it has to map
 // the voters onto the voters. The encoding is then that of the member
@@ -68,11 +72,18 @@ func (w *flatWriter) disk(d *disk) {
 	}
 	w.index(d.durable)
 	pending(d.hardAt)
-	w.uint(uint64(len(d.held)))
-	for _, h := range d.held {
-		w.envelope(h.envelope)
-		pending(h.hardAt)
-		w.index(h.index)
+	held := make([][]byte, len(d.held))
+	for i, h := range d.held {
+		one := flatWriter{rename: w.rename}
+		one.envelope(h.envelope)
+		one.uint(max(h.hardAt, d.completed) - d.completed)
+		one.index(h.index)
+		held[i] = one.b
+	}
+	slices.SortFunc(held, bytes.Compare)
+	w.uint(uint64(len(held)))
+	for _, one := range held {
+		w.b = append(w.b, one...)
 	}
 }
 

@@ -100,7 +100,14 @@ func (r *flatReader) small(limit uint64) uint64 {
 }
 
 // count reads the length of a list, whose elements take at least a byte each.
-func (r *flatReader) count() int { return int(r.small(uint64(len(r.b)))) }
+func (r *flatReader) count() int {
+	v := r.uint()
+	if v > uint64(len(r.b)) {
+		r.bad = true
+		return 0
+	}
+	return int(v)
+}
 
 func (r *flatReader) bytes() []byte {
 	n := r.count()
