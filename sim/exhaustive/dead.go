@@ -33,21 +33,24 @@ func replyOf(e core.Envelope) reply {
 }
 
 // over says whether a reply speaks of a term or of a role in it that its
-// receiver has left for good, also if it dies now: terms rise, a member stands
-// for election in a term only by entering it, and leads it only by standing.
-// The caller asks the code itself whether the reply has no effect now.
+// receiver has left for good, also if it dies now: terms on disk rise, a member
+// stands for election in a term only by entering it, and leads it only by
+// standing. What is over once stays over, so the order in which independent
+// actions are taken does not tell. The caller asks the code itself whether the
+// reply has no effect now.
 func (l *local) over(r reply) bool {
 	switch {
-	case r.kind == noReply || r.term > l.synced:
+	case r.kind == noReply || r.term > l.synced || r.asked > l.synced:
 		return false
 	case r.asked < l.synced:
 		return true
-	case r.asked > l.synced || l.view.term > l.synced:
+	case r.kind == toPreVote:
 		return false
+	case l.view.term > r.asked:
+		return true
 	case r.kind == toVote:
 		return l.view.role != core.Candidate
-	case r.kind == toLeader:
+	default:
 		return l.view.role != core.Candidate && l.view.role != core.Leader
 	}
-	return false
 }

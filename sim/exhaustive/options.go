@@ -58,10 +58,11 @@ type Options struct {
 	// search that shall not rely on the argument for dropping them.
 	KeepDead bool
 
-	// For tests of the reductions, which see that what they leave out is reached
-	// otherwise.
+	// For tests: searches without a reduction, which show that what it leaves out
+	// is reached otherwise, and searches for a state that breaks no rule.
 	awake   bool // no action sleeps
 	unnamed bool // states that differ by names alone are different
+	goal    func(views *[members]*view) bool
 }
 
 // withDefaults fills in what may be left out.

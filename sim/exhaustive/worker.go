@@ -122,7 +122,7 @@ func (w *worker) judge(s *state, node int, from uint32, t transition) *invariant
 	for i, id := range s.locals {
 		views[i] = &w.locals.at(id).view
 	}
-	return broken(&views, node, &w.ghosts.at(s.ghost).ghost)
+	return w.options.broken(&views, node, &w.ghosts.at(s.ghost).ghost)
 }
 
 // remember gives the ghost after observations.

@@ -168,7 +168,7 @@ func (w *world) after(i int, out outcome) *invariant.Violation {
 		v := m.view()
 		views[j] = &v
 	}
-	if bad := broken(&views, i, &w.ghost); bad != nil {
+	if bad := w.options.broken(&views, i, &w.ghost); bad != nil {
 		return w.violated(bad)
 	}
 	return nil
