@@ -1,0 +1,64 @@
+package exhaustive
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Preset is a set of bounds with a name, narrow enough to be exhausted within
+// minutes on two cores.
+type Preset struct {
+	Name    string
+	Why     string // what the bounds are wide enough for
+	Options Options
+}
+
+// Presets are the bounds that every change of the core is searched within.
+func Presets() []Preset {
+	base := Options{Start: Elected, NoPreVote: true, Batch: 4, Terms: 2, InFlight: 12, Timeouts: 2, Time: 10 * time.Minute}
+	with := func(name, why string, change func(o *Options)) Preset {
+		o := base
+		change(&o)
+		return Preset{name, why, o}
+	}
+	return []Preset{
+		with("elections", "two members ask for pre-votes and votes at once, from the first boot on", func(o *Options) {
+			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
+		}),
+		with("votes", "all three stand for election without pre-vote, more than once", func(o *Options) {
+			o.Start, o.Timeouts = Scratch, 4
+		}),
+		with("tails", "a leader whose entry got nowhere meets the next, which pre-vote lets in only when the followers have lost faith", func(o *Options) {
+			o.NoPreVote, o.Timeouts, o.Proposals = false, 4, 1
+		}),
+		with("heartbeats", "heartbeats carry commits past tails that were never compared", func(o *Options) {
+			o.Proposals, o.Heartbeats = 1, 1
+		}),
+		with("reads", "a read at any member while rounds and their answers of before are in flight", func(o *Options) {
+			o.Reads, o.Heartbeats = 1, 1
+		}),
+		with("duplicates", "any one message arrives twice, however late", func(o *Options) {
+			o.Proposals, o.Duplicates = 1, 1
+		}),
+		with("crashes", "appends take their time, and a member dies and loses any of those that are pending", func(o *Options) {
+			o.Proposals, o.Crashes = 1, 1
+		}),
+		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
+			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 14, 17
+		}),
+	}
+}
+
+// FindPreset picks a preset by its name. The error of an unknown one lists
+// those there are.
+func FindPreset(name string) (Preset, error) {
+	var names []string
+	for _, p := range Presets() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Preset{}, fmt.Errorf("no bounds are called %q; there are: %s", name, strings.Join(names, ", "))
+}
