@@ -47,13 +47,18 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 	var limit time.Duration
 	var faults, set []string
 	var coverage bool
+	var x exhaustiveFlags
 	cmd := &cobra.Command{
 		Use:   "explore",
 		Short: "run simulated tests drawn from seeds, on all cores, until one fails",
 		Long: "Each seed draws a whole test: cluster size, settings, workload and faults. It runs in the simulator, which also watches the rules of Raft inside the cluster. " +
-			"A seed that fails is run again into a folder of results, with a report, and can be shrunk.\n\nExit status: 0 no seed failed, 1 one did, 254 bad arguments, 255 it broke.",
+			"A seed that fails is run again into a folder of results, with a report, and can be shrunk. With --exhaustive nothing is left to chance.\n\nExit status: 0 no seed failed, 1 one did, 254 bad arguments, 255 it broke.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if x.on || x.all {
+				x.bug, x.results, x.limit, x.workers = f.bug, f.results, limit, workers
+				return x.run(cmd.Context(), stdout)
+			}
 			args := []string{
 				"--seed", strconv.FormatInt(seed, 10), "--seeds", strconv.Itoa(seeds), "--time", limit.String(), "--failures", strconv.Itoa(failures),
 			}
@@ -83,6 +88,9 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 	flags.BoolVar(&coverage, "coverage", false, "print what was reached, and fail if anything never was")
 	flags.StringVar(&f.bug, "bug", "", "put a bug of bugs/ back into the nodes")
 	flags.StringVar(&f.results, "results", "results", "the folder that gets a folder for each failing seed")
+	flags.BoolVar(&x.on, "exhaustive", false, "no chance: visit every state of three nodes within bounds, breadth first (with --bug, --bounds, --time for each, --workers)")
+	flags.StringSliceVar(&x.bounds, "bounds", nil, "of an exhaustive search: these bounds alone; bin/sim exhaustive --list shows them")
+	flags.BoolVar(&x.all, "exhaustive-bugs", false, "an exhaustive search, and then one for each bug whose header asks for it; writes the table that bugs --cluster sim prints")
 	flags.IntVar(&f.keep, "keep", 10, "how many failing seeds are run again into a folder")
 	return cmd
 }

@@ -229,7 +229,7 @@ func bugsCommand(stdout io.Writer) *cobra.Command {
 	cmd.Flags().IntVar(&seeds, "seeds", 5, "how many seeds each; in the simulator, how many searches")
 	cmd.Flags().Int64Var(&first, "first-seed", 1, "the first seed; the others follow it")
 	cmd.Flags().StringVar(&results, "results", filepath.Join("results", "bugs"), "the folder that gets the runs on docker")
-	cmd.Flags().StringVar(&table, "depths", filepath.Join("results", "exhaustive", "depths.tsv"), "what make explore-exhaustive found, for the table")
+	cmd.Flags().StringVar(&table, "depths", filepath.Join("results", "exhaustive", depthsFile), "what make explore-exhaustive found, for the table")
 	return cmd
 }
 

@@ -160,8 +160,8 @@ func cover(w io.Writer, f *explore.Found) (missed []string) {
 	return missed
 }
 
-// report is what --out holds.
-type report struct {
+// summary is what --out holds.
+type summary struct {
 	Seeds    int       `json:"seeds"`
 	Seconds  float64   `json:"seconds"`
 	Failures []failure `json:"failures"`
@@ -178,7 +178,7 @@ type failure struct {
 }
 
 func write(path string, found *explore.Found) error {
-	r := report{Seeds: found.Seeds, Seconds: found.Took.Seconds(), Failures: []failure{}}
+	r := summary{Seeds: found.Seeds, Seconds: found.Took.Seconds(), Failures: []failure{}}
 	for _, f := range found.Failures {
 		text, err := f.Scenario.YAML()
 		if err != nil {

@@ -4,7 +4,8 @@
 // system under test, which the harness never does.
 //
 // Exit status: 0 nothing was found wrong, 1 a rule was broken or a seed failed,
-// 254 bad arguments, 255 it broke itself.
+// 2 an exhaustive search ended before it was through, 254 bad arguments, 255 it
+// broke itself.
 package main
 
 import (
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(stdout), exploreCommand(stdout))
+	root.AddCommand(runCommand(stdout), exploreCommand(stdout), exhaustiveCommand(stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -65,6 +66,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	case errors.Is(err, errFound):
 		return exitFound
+	case errors.Is(err, errOpen):
+		return exitOpen
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "sim:", err)
 		return exitUsage

@@ -32,8 +32,11 @@ type Bug struct {
 	// Explore is what a search for it is asked for otherwise than the default:
 	// path=value, as flags of harness explore would say.
 	Explore []string
-	Story   string // why it is reachable there
-	files   []*gitdiff.File
+	// Exhaustive are the bounds within which the exhaustive search has to find
+	// it; empty: it need not.
+	Exhaustive string
+	Story      string // why it is reachable there
+	files      []*gitdiff.File
 }
 
 // Load reads every *.patch of a folder, sorted by slug.
@@ -128,6 +131,8 @@ func (b *Bug) set(name, value string) error {
 		b.Invariant = value
 	case "Simulated":
 		return b.setSimulated(value)
+	case "Exhaustive":
+		b.Exhaustive = value
 	case "Explore":
 		b.Explore = append(b.Explore, value)
 	case "Within":
@@ -137,7 +142,7 @@ func (b *Bug) set(name, value string) error {
 		}
 		b.Within = d
 	default:
-		return fmt.Errorf("unknown field %q; allowed are Bug, Origin, Breaks, Scenario, Set, Check, Invariant, Within, Simulated and Explore", name)
+		return fmt.Errorf("unknown field %q; allowed are Bug, Origin, Breaks, Scenario, Set, Check, Invariant, Within, Simulated, Explore and Exhaustive", name)
 	}
 	return nil
 }
