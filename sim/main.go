@@ -4,7 +4,7 @@
 // system under test, which the harness never does.
 //
 // Exit status: 0 nothing was found wrong, 1 a rule was broken or a seed failed,
-// 254 bad arguments, 255 it broke itself.
+// 2 there was nothing to shrink, 254 bad arguments, 255 it broke itself.
 package main
 
 import (
@@ -23,6 +23,7 @@ import (
 // The exit statuses beside 0.
 const (
 	exitFound  = 1
+	exitPasses = 2
 	exitUsage  = 254
 	exitBroken = 255
 )
@@ -33,6 +34,9 @@ const gcPercent = 400
 
 // errFound says that something was found wrong, which has been told.
 var errFound = errors.New("found")
+
+// passes says that a scenario that was to be shrunk does not fail.
+type passes struct{ error }
 
 // usageError is a complaint about the command line.
 type usageError struct{ error }
@@ -54,17 +58,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(stdout), exploreCommand(stdout))
+	root.AddCommand(runCommand(stdout), exploreCommand(stdout), shrinkCommand(stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var nothing passes
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errFound):
 		return exitFound
+	case errors.As(err, &nothing):
+		fmt.Fprintln(stderr, "sim:", err)
+		return exitPasses
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "sim:", err)
 		return exitUsage
