@@ -24,7 +24,11 @@ func (x *search) cut() {
 	case x.now.verdict.Failure != nil:
 		limit = x.now.verdict.Failure.To + 100*time.Millisecond
 	case x.check == availability:
-		limit = lastHeal(x.now.outcome) + s.Checks.Availability.RecoverWithin + time.Millisecond
+		r, err := recoveryOf(s, x.now.outcome)
+		if err != nil {
+			return
+		}
+		limit = r.healed + s.Checks.Availability.RecoverWithin + time.Millisecond
 	}
 	const unit = 10 * time.Millisecond
 	if limit = max(leastTime, (limit + unit - 1).Truncate(unit)); limit < s.TimeLimit {

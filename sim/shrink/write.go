@@ -29,6 +29,9 @@ func explicit(t trial) (*scenario.Scenario, error) {
 		s.Workload.Script = script(t.outcome.Events, s.TimeLimit)
 	}
 	s.StopAtFirstInvalid = false
+	if t.verdict.Check == availability {
+		return asksLate(&s, t.outcome)
+	}
 	return &s, nil
 }
 

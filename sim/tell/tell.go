@@ -15,7 +15,7 @@ func Kind(m core.Message) string {
 }
 
 // Envelope says a message with its sender's term: "Append term 3: entry 5
-// after (4, term 2), commit 4".
+// of term 3 after (4, term 2), commit 4".
 func Envelope(e core.Envelope) string {
 	return fmt.Sprintf("%s term %d: %s", Kind(e.Message), e.Term, body(e.Message))
 }
@@ -23,26 +23,26 @@ func Envelope(e core.Envelope) string {
 func body(m core.Message) string {
 	switch m := m.(type) {
 	case core.PreVote:
-		return "log ends with " + entry(m.Last)
+		return logEnds(m.Last)
 	case core.PreVoteReply:
 		return grant(m.Granted, m.Asked)
 	case core.Vote:
-		return "log ends with " + entry(m.Last)
+		return logEnds(m.Last)
 	case core.VoteReply:
 		return grant(m.Granted, m.Asked)
 	case core.Append:
-		return fmt.Sprintf("%s after %s, commit %d", entries(m.Entries), entry(m.Prev), m.Commit)
+		return fmt.Sprintf("%s %s, commit %d", Entries(m.Entries), after(m.Prev), m.Commit)
 	case core.AppendReply:
 		if m.Accepted {
 			return fmt.Sprintf("holds up to %d", m.Match)
 		}
-		return fmt.Sprintf("refused after %d (asked in term %d), go on at %s", m.Prev, m.Asked, entry(m.Hint))
+		return fmt.Sprintf("refused after %d (asked in term %d), send what comes %s", m.Prev, m.Asked, after(m.Hint))
 	case core.Heartbeat:
 		return fmt.Sprintf("round %d, commit %d", m.Round, m.Commit)
 	case core.HeartbeatReply:
-		return fmt.Sprintf("round %d of term %d", m.Round, m.Asked)
+		return fmt.Sprintf("heard round %d of term %d", m.Round, m.Asked)
 	case core.InstallSnapshot:
-		return "up to " + entry(m.Snapshot)
+		return "a snapshot up to " + entry(m.Snapshot)
 	case core.SnapshotReply:
 		return fmt.Sprintf("holds up to %d", m.Match)
 	case core.ReadIndex:
@@ -51,9 +51,12 @@ func body(m core.Message) string {
 		if m.Refused {
 			return fmt.Sprintf("read %d.%d refused", m.ID.Boot, m.ID.Number)
 		}
-		return fmt.Sprintf("read %d.%d as of %d", m.ID.Boot, m.ID.Number, m.Index)
+		return fmt.Sprintf("read %d.%d as of entry %d", m.ID.Boot, m.ID.Number, m.Index)
 	case core.Forward:
-		return fmt.Sprintf("%d commands, number %d.%d", len(m.Commands), m.ID.Boot, m.ID.Number)
+		if n := len(m.Commands); n > 1 {
+			return fmt.Sprintf("%d commands, number %d.%d", n, m.ID.Boot, m.ID.Number)
+		}
+		return fmt.Sprintf("a command, number %d.%d", m.ID.Boot, m.ID.Number)
 	case core.ForwardReply:
 		if m.Refused {
 			return fmt.Sprintf("number %d.%d refused", m.ID.Boot, m.ID.Number)
@@ -65,18 +68,36 @@ func body(m core.Message) string {
 
 func entry(m core.SnapshotMeta) string { return fmt.Sprintf("(%d, term %d)", m.Index, m.Term) }
 
-func grant(granted bool, asked core.Term) string {
-	if granted {
-		return fmt.Sprintf("granted, asked in term %d", asked)
+func logEnds(last core.SnapshotMeta) string {
+	if last.Index == 0 {
+		return "its log is empty"
 	}
-	return fmt.Sprintf("refused, asked in term %d", asked)
+	return "its log ends with " + entry(last)
 }
 
-func entries(all []core.Entry) string {
+func after(previous core.SnapshotMeta) string {
+	if previous.Index == 0 {
+		return "from the beginning"
+	}
+	return "after " + entry(previous)
+}
+
+func grant(granted bool, asked core.Term) string {
+	if granted {
+		return fmt.Sprintf("granted (asked in term %d)", asked)
+	}
+	return fmt.Sprintf("refused (asked in term %d)", asked)
+}
+
+// Entries says which entries these are: "entries 4 to 6, the last of term 2".
+func Entries(all []core.Entry) string {
 	switch len(all) {
 	case 0:
-		return "nothing"
+		return "no entries"
 	case 1:
+		if all[0].Kind == core.Noop {
+			return fmt.Sprintf("entry %d of term %d (a no-op)", all[0].Index, all[0].Term)
+		}
 		return fmt.Sprintf("entry %d of term %d", all[0].Index, all[0].Term)
 	}
 	return fmt.Sprintf("entries %d to %d, the last of term %d", all[0].Index, all[len(all)-1].Index, all[len(all)-1].Term)
@@ -87,7 +108,7 @@ func entries(all []core.Entry) string {
 func State(s core.Status, name func(core.NodeID) string) string {
 	text := fmt.Sprintf("%s, term %d, log to %d", s.Role, s.Term, s.Last)
 	if s.Durable != s.Last {
-		text += fmt.Sprintf(" (durable to %d)", s.Durable)
+		text += fmt.Sprintf(" (on disk to %d)", s.Durable)
 	}
 	text += fmt.Sprintf(", commit %d, applied %d", s.Commit, s.Applied)
 	if s.Leader != core.None && s.Role != core.Leader {
