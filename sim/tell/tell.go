@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"partita/node/api"
+	"partita/node/kv"
 	"partita/raft/core"
 )
 
@@ -36,7 +38,11 @@ func body(m core.Message) string {
 		if m.Accepted {
 			return fmt.Sprintf("holds up to %d", m.Match)
 		}
-		return fmt.Sprintf("refused after %d (asked in term %d), send what comes %s", m.Prev, m.Asked, after(m.Hint))
+		text := fmt.Sprintf("refused after %d (asked in term %d)", m.Prev, m.Asked)
+		if m.Hint.Index > 0 {
+			text += ", go back to " + entry(m.Hint)
+		}
+		return text
 	case core.Heartbeat:
 		return fmt.Sprintf("round %d, commit %d", m.Round, m.Commit)
 	case core.HeartbeatReply:
@@ -53,10 +59,10 @@ func body(m core.Message) string {
 		}
 		return fmt.Sprintf("read %d.%d as of entry %d", m.ID.Boot, m.ID.Number, m.Index)
 	case core.Forward:
-		if n := len(m.Commands); n > 1 {
+		if n := len(m.Commands); n != 1 {
 			return fmt.Sprintf("%d commands, number %d.%d", n, m.ID.Boot, m.ID.Number)
 		}
-		return fmt.Sprintf("a command, number %d.%d", m.ID.Boot, m.ID.Number)
+		return fmt.Sprintf("a command%s, number %d.%d", command(m.Commands[0]), m.ID.Boot, m.ID.Number)
 	case core.ForwardReply:
 		if m.Refused {
 			return fmt.Sprintf("number %d.%d refused", m.ID.Boot, m.ID.Number)
@@ -89,18 +95,45 @@ func grant(granted bool, asked core.Term) string {
 	return fmt.Sprintf("refused (asked in term %d)", asked)
 }
 
-// Entries says which entries these are: "entries 4 to 6, the last of term 2".
+// few is how many entries are said one by one.
+const few = 3
+
+// Entries says which entries these are: "entry 4 of term 2 (put k1 7)".
 func Entries(all []core.Entry) string {
-	switch len(all) {
-	case 0:
+	if len(all) == 0 {
 		return "no entries"
-	case 1:
-		if all[0].Kind == core.Noop {
-			return fmt.Sprintf("entry %d of term %d (a no-op)", all[0].Index, all[0].Term)
-		}
-		return fmt.Sprintf("entry %d of term %d", all[0].Index, all[0].Term)
 	}
-	return fmt.Sprintf("entries %d to %d, the last of term %d", all[0].Index, all[len(all)-1].Index, all[len(all)-1].Term)
+	if len(all) > few {
+		return fmt.Sprintf("entries %d to %d, the last of term %d", all[0].Index, all[len(all)-1].Index, all[len(all)-1].Term)
+	}
+	var each []string
+	for _, e := range all {
+		text := fmt.Sprintf("entry %d of term %d", e.Index, e.Term)
+		if e.Kind == core.Noop {
+			text += " (a no-op)"
+		} else {
+			text += command(e.Data)
+		}
+		each = append(each, text)
+	}
+	return strings.Join(each, ", ")
+}
+
+// command says a client's command in brackets, after a blank; nothing if it is
+// none that a node understands.
+func command(data []byte) string {
+	r, err := kv.Decode(data)
+	if err != nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s %s", r.Op, r.Key)
+	if r.Op == api.CAS {
+		if text += " from " + r.Old; r.OldAbsent {
+			text += "nothing"
+		}
+		text += " to"
+	}
+	return fmt.Sprintf(" (%s %s)", text, strings.TrimSuffix(r.Value, ","))
 }
 
 // State says what a member is: "leader, term 3, log to 5, commit 4, applied 4".
