@@ -33,7 +33,7 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explore",
 		Short: "run seeds, each a test drawn at random, until one fails",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.resolve(); err != nil {
 				return usageError{err}

@@ -41,6 +41,16 @@ type passes struct{ error }
 // usageError is a complaint about the command line.
 type usageError struct{ error }
 
+// arguments makes a complaint about arguments one about the command line.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)

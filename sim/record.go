@@ -33,7 +33,7 @@ func runCommand(stdout io.Writer) *cobra.Command {
 		Use:   "run FOLDER",
 		Short: "run the scenario in a run's folder and leave its record there",
 		Long:  "Reads FOLDER/scenario.yaml and writes history.jsonl, faults.jsonl, nodes/ and sim.json beside it, as a run on containers leaves them. The harness judges.",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			folder := &store.Run{Dir: args[0]} // whoever calls holds its lock
 			s, err := scenario.Load(folder.Path(store.ScenarioFile))

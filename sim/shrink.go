@@ -33,7 +33,7 @@ func shrinkCommand(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shrink FOLDER-OR-SCENARIO --out FILE.yaml",
 		Short: "make a failing scenario small, as far as it still fails",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" || o.Attempts < 1 {
 				return usageError{fmt.Errorf("--out %q --attempts %d: give a file to write, and at least one attempt", out, o.Attempts)}

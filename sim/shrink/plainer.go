@@ -23,6 +23,10 @@ func (x *search) plainer() {
 		func(c *scenario.Scenario, usual scenario.Scenario) {
 			c.Workload.Keys, c.Workload.Rate = usual.Workload.Keys, usual.Workload.Rate
 		},
+		// Half as many heartbeats are half as much to read.
+		func(c *scenario.Scenario, _ scenario.Scenario) {
+			c.Node.Heartbeat = max(c.Node.Heartbeat, (c.Node.ElectionTimeout / 2).Truncate(time.Millisecond))
+		},
 		func(c *scenario.Scenario, usual scenario.Scenario) { c.Node.MaxBatch = usual.Node.MaxBatch },
 		func(c *scenario.Scenario, usual scenario.Scenario) { c.Node.SnapshotEvery = usual.Node.SnapshotEvery },
 		func(c *scenario.Scenario, _ scenario.Scenario) { c.Node.PeerSilence = 2 * c.Node.ElectionTimeout },
