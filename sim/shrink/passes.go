@@ -17,21 +17,31 @@ const (
 
 // cut ends the scenario just after what is wrong in it has happened.
 func (x *search) cut() {
-	s, limit := x.now.scenario, x.now.scenario.TimeLimit
+	s, o := x.now.scenario, x.now.outcome
+	const soon = 100 * time.Millisecond
 	switch {
-	case x.now.outcome.Violation != nil:
-		limit = endOf(x.now.outcome) + time.Millisecond
+	case o.Violation != nil:
+		x.endAt(endOf(o) + time.Millisecond)
 	case x.now.verdict.Failure != nil:
-		limit = x.now.verdict.Failure.To + 100*time.Millisecond
+		x.endAt(x.now.verdict.Failure.To + soon)
 	case x.check == availability:
-		r, err := recoveryOf(s, x.now.outcome)
-		if err != nil {
-			return
+		if r, err := recoveryOf(s, o); err == nil {
+			x.endAt(r.healed + s.Checks.Availability.RecoverWithin + time.Millisecond)
 		}
-		limit = r.healed + s.Checks.Availability.RecoverWithin + time.Millisecond
+	case x.check == crashes:
+		for _, at := range exitsOf(o) { // the first ones may be excused
+			if x.endAt(at + soon); x.now.scenario != s {
+				return
+			}
+		}
 	}
+}
+
+// endAt ends the scenario at an instant, if it fails then too.
+func (x *search) endAt(limit time.Duration) {
 	const unit = 10 * time.Millisecond
-	if limit = max(leastTime, (limit + unit - 1).Truncate(unit)); limit < s.TimeLimit {
+	s := x.now.scenario
+	if limit = max(leastTime, (limit + unit - 1).Truncate(unit)); limit < s.TimeLimit && !x.spent() {
 		x.try(hasty, lasting(s, limit))
 	}
 }
@@ -62,6 +72,7 @@ func (x *search) fewerOperations() {
 			return step.Key != f.Key
 		})))
 	}
+	x.gather()
 	ddmin(x.now.scenario.Workload.Script, func(lists [][]generator.Step) int {
 		var all []*scenario.Scenario
 		for _, list := range lists {

@@ -14,6 +14,7 @@ import (
 const (
 	linearizable = "linearizable"
 	availability = "availability"
+	crashes      = "crashes"
 )
 
 // Options bounds a reduction.

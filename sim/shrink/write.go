@@ -114,6 +114,20 @@ func endOf(o play.Outcome) time.Duration {
 	return o.Lasted - time.Duration(o.Start-machines.Shared(0))
 }
 
+// exitsOf lists when nodes ended that nobody had asked to, since the run began.
+func exitsOf(o play.Outcome) []time.Duration {
+	var all []time.Duration
+	for _, state := range o.States {
+		for _, e := range state.Exits {
+			if !e.Asked {
+				all = append(all, time.Duration(e.At-o.Start))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // sizeOf measures a scenario.
 func sizeOf(s *scenario.Scenario) Size {
 	return Size{
