@@ -66,7 +66,7 @@ func (in Injection) String() string {
 
 // targets are the nodes that hold the role.
 func (in Injection) targets() []string {
-	return in.Order[:holders(in.Targets, len(in.Order))]
+	return in.Order[:Holders(in.Targets, len(in.Order))]
 }
 
 // All is the role of every node.
@@ -92,8 +92,8 @@ func Roles(nodes int) []string {
 	return names
 }
 
-// holders is how many nodes hold a role.
-func holders(role string, nodes int) int {
+// Holders is how many nodes hold a role.
+func Holders(role string, nodes int) int {
 	switch role {
 	case One, Leader:
 		return 1

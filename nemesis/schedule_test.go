@@ -114,7 +114,7 @@ func TestHolders(t *testing.T) {
 	for role, want := range map[string][3]int{ // in clusters of 1, 4 and 5
 		One: {1, 1, 1}, Leader: {1, 1, 1}, Minority: {0, 1, 2}, Majority: {1, 3, 3}, All: {1, 4, 5},
 	} {
-		if got := [3]int{holders(role, 1), holders(role, 4), holders(role, 5)}; got != want {
+		if got := [3]int{Holders(role, 1), Holders(role, 4), Holders(role, 5)}; got != want {
 			t.Errorf("%s: got %v, want %v", role, got, want)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"partita/harness/scenario"
 	"partita/nemesis"
@@ -34,7 +33,7 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explore",
 		Short: "run seeds, each a test drawn at random, until one fails",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.resolve(); err != nil {
 				return usageError{err}
@@ -77,28 +76,12 @@ func (f *exploreFlags) resolve() error {
 	return nil
 }
 
-// How often progress is shown: on a terminal one line that is rewritten, in a
-// log a line at a time.
-const (
-	terminalEvery = 500 * time.Millisecond
-	logEvery      = 10 * time.Second
-)
-
 // search runs the search and tells what it found.
 func search(cmd *cobra.Command, stdout io.Writer, f exploreFlags) error {
 	fmt.Fprintf(stdout, "seeds from %d, %d at once\n", f.First, f.Workers)
-	every, erase, end := logEvery, "", "\n"
-	if file, ok := stdout.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		every, erase, end = terminalEvery, "\r\x1b[K", ""
-	}
-	var told time.Duration
-	found, err := explore.Run(cmd.Context(), f.Search, func(now *explore.Found) {
-		if now.Took-told >= every {
-			told = now.Took
-			fmt.Fprint(stdout, erase, line(now), end)
-		}
-	})
-	fmt.Fprint(stdout, erase)
+	show, done := ticker(stdout)
+	found, err := explore.Run(cmd.Context(), f.Search, func(now *explore.Found) { show(line(now)) })
+	done()
 	if err != nil {
 		return err
 	}

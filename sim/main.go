@@ -4,8 +4,8 @@
 // system under test, which the harness never does.
 //
 // Exit status: 0 nothing was found wrong, 1 a rule was broken or a seed failed,
-// 2 an exhaustive search ended before it was through, 254 bad arguments, 255 it
-// broke itself.
+// 2 an exhaustive search ended before it was through, or there was nothing to
+// shrink, 254 bad arguments, 255 it broke itself.
 package main
 
 import (
@@ -24,6 +24,7 @@ import (
 // The exit statuses beside 0.
 const (
 	exitFound  = 1
+	exitPasses = 2
 	exitUsage  = 254
 	exitBroken = 255
 )
@@ -35,8 +36,21 @@ const gcPercent = 800
 // errFound says that something was found wrong, which has been told.
 var errFound = errors.New("found")
 
+// passes says that a scenario that was to be shrunk does not fail.
+type passes struct{ error }
+
 // usageError is a complaint about the command line.
 type usageError struct{ error }
+
+// arguments makes a complaint about arguments one about the command line.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
 
 func main() {
 	if os.Getenv("GOGC") == "" {
@@ -55,12 +69,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(stdout), exploreCommand(stdout), exhaustiveCommand(stdout))
+	root.AddCommand(runCommand(stdout), exploreCommand(stdout), exhaustiveCommand(stdout), shrinkCommand(stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var nothing passes
 	switch {
 	case err == nil:
 		return 0
@@ -68,6 +83,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFound
 	case errors.Is(err, errOpen):
 		return exitOpen
+	case errors.As(err, &nothing):
+		fmt.Fprintln(stderr, "sim:", err)
+		return exitPasses
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "sim:", err)
 		return exitUsage

@@ -2,17 +2,23 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"partita/harness/scenario"
 	"partita/harness/store"
+	"partita/harness/trace"
 	"partita/nemesis/wire"
+	"partita/sim/explore"
 	"partita/sim/invariant"
 	"partita/sim/play"
 )
@@ -27,15 +33,15 @@ func runCommand(stdout io.Writer) *cobra.Command {
 		Use:   "run FOLDER",
 		Short: "run the scenario in a run's folder and leave its record there",
 		Long:  "Reads FOLDER/scenario.yaml and writes history.jsonl, faults.jsonl, nodes/ and sim.json beside it, as a run on containers leaves them. The harness judges.",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Args:  arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			folder := &store.Run{Dir: args[0]} // whoever calls holds its lock
 			s, err := scenario.Load(folder.Path(store.ScenarioFile))
 			if err != nil {
 				return usageError{err}
 			}
 			if account {
-				return writeAccount(folder, s)
+				return writeAccount(cmd.Context(), folder, s)
 			}
 			return record(stdout, folder, s)
 		},
@@ -107,9 +113,9 @@ func logText(lines []wire.LogLine) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// writeAccount runs the scenario again, up to the first rule that is broken,
-// and writes what happened step by step.
-func writeAccount(folder *store.Run, s *scenario.Scenario) error {
+// writeAccount runs the scenario again, up to what is wrong in it, and writes
+// what happened step by step.
+func writeAccount(ctx context.Context, folder *store.Run, s *scenario.Scenario) error {
 	setup, err := play.FromScenario(s)
 	if err != nil {
 		return err
@@ -119,6 +125,27 @@ func writeAccount(folder *store.Run, s *scenario.Scenario) error {
 	if err != nil {
 		return err
 	}
-	steps := o.Trace[max(0, len(o.Trace)-keptSteps):]
-	return folder.WriteTrace(steps)
+	steps := o.Trace
+	if o.Violation == nil {
+		verdict, err := explore.Judge(ctx, s, o)
+		if err != nil {
+			return err
+		}
+		steps = judged(steps, verdict)
+	}
+	return folder.WriteTrace(steps[max(0, len(steps)-keptSteps):])
+}
+
+// judged ends an account with what a checker says of the history: after the
+// last operation that it speaks of, if it speaks of operations.
+func judged(steps []trace.Step, v explore.Verdict) []trace.Step {
+	if v.Check == "" || len(steps) == 0 {
+		return steps
+	}
+	if f := v.Failure; f != nil {
+		after, _ := slices.BinarySearchFunc(steps, f.To, func(s trace.Step, to time.Duration) int { return cmp.Compare(s.At, to+1) })
+		steps = steps[:after]
+	}
+	last := steps[len(steps)-1]
+	return append(steps, trace.Step{Number: last.Number + 1, At: last.At, Kind: trace.Violation, Text: v.Check + ": " + v.Reason})
 }

@@ -15,6 +15,8 @@ type Verdict struct {
 	// Check names the check or the rule that failed; empty if none did.
 	Check  string
 	Reason string
+	// Failure is the first key that no order explains, if Check is linearizable.
+	Failure *checker.Failure
 	// Undecided says that the search for an order ran out of its budget.
 	Undecided bool
 }
@@ -35,10 +37,14 @@ func Judge(ctx context.Context, s *scenario.Scenario, o play.Outcome) (Verdict, 
 	run.Events, run.Faults = o.Events, o.Faults
 	run.Records, run.StartNS = scenario.Records(o.States, o.Logs), o.Start
 	run.Options.Parallel, run.Options.Explain, run.Options.Timeout = 1, 1, 0
-	checks, _ := checker.Judge(ctx, run)
+	checks, failures := checker.Judge(ctx, run)
 	for _, name := range []string{"crashes", "linearizable", "availability"} {
 		if c := checks[name]; c.Verdict == checker.Invalid {
-			return Verdict{Check: name, Reason: c.Reason}, nil
+			v := Verdict{Check: name, Reason: c.Reason}
+			if name == "linearizable" && len(failures) > 0 {
+				v.Failure = failures[0]
+			}
+			return v, nil
 		}
 	}
 	return Verdict{Undecided: len(checks["linearizable"].Undecided) > 0}, nil

@@ -23,6 +23,9 @@ const (
 func (m *machine) obey(t *engine.Task, path string, body, into any) error {
 	began := m.engine.Now()
 	path, arguments, _ := strings.Cut(path, "?")
+	if text := describeCommand(path, body); text != "" && m.cluster.cfg.Trace {
+		m.note(trace.Step{Kind: trace.Fault, Text: "its agent " + text})
+	}
 	switch path {
 	case wire.PathState:
 		return answer(into, m.state())
@@ -57,9 +60,6 @@ func (m *machine) obey(t *engine.Task, path string, body, into any) error {
 		m.heal()
 	default:
 		return fmt.Errorf("the agent of %s knows no %s", m.name, path)
-	}
-	if m.cluster.cfg.Trace {
-		m.note(trace.Step{Kind: trace.Fault, Text: "the agent does " + strings.TrimPrefix(path, "/v1/")})
 	}
 	return answer(into, wire.Done{Began: shared(began), Ended: shared(m.engine.Now()), PID: m.pid()})
 }

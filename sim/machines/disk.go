@@ -143,21 +143,21 @@ func (p *process) writeSome() error {
 		}
 		m.cluster.count(snapshotsInstalled)
 		m.cluster.watch.Reset(m.id, e.Snapshot)
-		p.done(core.SnapshotSaved{Snapshot: e.Snapshot}, "the snapshot has replaced the log")
+		p.done(core.SnapshotSaved{Snapshot: e.Snapshot}, fmt.Sprintf("a snapshot up to %d, in place of the log", e.Snapshot.Index))
 		return nil
 	case core.CutLog:
 		p.writes = p.writes[1:]
 		return p.log.Cut(e.To)
 	}
 	var batches []wal.Batch
-	var number uint64
+	var appends []core.AppendLog
 	for len(p.writes) > 0 {
 		a, ok := p.writes[0].(core.AppendLog)
 		if !ok {
 			break
 		}
 		batches = append(batches, wal.Batch{HardState: a.HardState, From: a.From, Entries: a.Entries})
-		number = a.Number
+		appends = append(appends, a)
 		p.writes = p.writes[1:]
 	}
 	if err := p.log.Append(batches...); err != nil {
@@ -166,8 +166,13 @@ func (p *process) writeSome() error {
 	if len(batches) > 1 {
 		m.cluster.count(syncsShared)
 	}
+	number, text := appends[len(appends)-1].Number, ""
+	if m.cluster.cfg.Trace {
+		text = describeWritten(m.cluster, p.saved, appends)
+	}
+	p.saved = appends[len(appends)-1].HardState
 	m.cluster.watch.Durable(m.id, number)
-	p.done(core.Appended{Number: number}, "what was written is durable")
+	p.done(core.Appended{Number: number}, text)
 	return nil
 }
 
@@ -205,7 +210,7 @@ func (p *process) save(t *engine.Task) {
 				return
 			}
 			p.m.cluster.count(snapshotsTaken)
-			p.done(core.SnapshotSaved{Snapshot: s.Snapshot}, "the snapshot is durable")
+			p.done(core.SnapshotSaved{Snapshot: s.Snapshot}, fmt.Sprintf("a snapshot up to %d", s.Snapshot.Index))
 		})
 	}
 }

@@ -42,7 +42,8 @@ type process struct {
 
 	writes   []core.Effect // for the log, in order
 	writer   *engine.Task
-	idle     bool // the writer waits for work
+	idle     bool           // the writer waits for work
+	saved    core.HardState // on the disk
 	saves    []core.SaveSnapshot
 	saver    *engine.Task
 	applies  []core.Effect
@@ -92,12 +93,12 @@ func (m *machine) boot(t *engine.Task, cfg core.Config, boot int) {
 		if err != nil {
 			panic("machines: the service's configuration: " + err.Error())
 		}
-		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}}
+		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}, saved: restored.HardState}
 		m.process, m.booting = p, false
 		p.writer = m.engine.Go(p.write)
 		p.saver = m.engine.Go(p.save)
 		if m.cluster.cfg.Trace {
-			m.note(trace.Step{Kind: trace.Start, Text: describeRestored(restored)})
+			m.note(trace.Step{Kind: trace.Start, Text: describeRestored(m.cluster, restored)})
 		}
 		p.step(core.Started{})
 		m.stateNote(p)
@@ -140,7 +141,9 @@ func (p *process) step(ev core.Event) {
 	p.stepping = true
 	p.m.guard(p, func() {
 		for i := 0; i < len(p.events) && !p.ended; i++ {
-			for _, e := range p.core.Step(p.events[i]) {
+			effects := p.core.Step(p.events[i])
+			p.m.changeNotes(effects)
+			for _, e := range effects {
 				p.execute(e)
 			}
 		}
@@ -244,9 +247,6 @@ func (p *process) changed(now core.Changed) {
 		}
 	}
 	p.role, p.leader = now.Role, now.Leader
-	if m.cluster.cfg.Trace {
-		m.note(trace.Step{Kind: trace.Change, Text: describeChange(m.cluster, now)})
-	}
 	m.logged("INFO", api.LogChanged, map[string]any{
 		"role": now.Role.String(), "term": uint64(now.Term), "leader": m.cluster.name(now.Leader), "reason": now.Reason,
 	})

@@ -47,20 +47,25 @@ func (w *worker) carryOut(p *player, world *machines.Connection) history.Event {
 	return done
 }
 
-// describe says an event in a few words.
+// describe says what a client asks, or what it learns of it.
 func describe(e history.Event) string {
-	text := fmt.Sprintf("client %d: %s %s %s", e.Process, e.Type, e.F, e.Key)
+	what := fmt.Sprintf("%s %s", e.F, e.Key)
 	if len(e.Old) > 0 {
-		text += fmt.Sprintf(" from %s to", e.Old)
+		what += fmt.Sprintf(" from %s to", e.Old)
 	}
 	if len(e.Value) > 0 {
-		text += " " + string(e.Value)
+		what += " " + string(e.Value)
 	}
-	if e.Swapped != nil {
-		text += fmt.Sprintf(", swapped %v", *e.Swapped)
+	switch e.Type {
+	case history.Invoke:
+		return fmt.Sprintf("client %d asks: %s", e.Process, what)
+	case history.OK:
+		if e.Swapped != nil && !*e.Swapped {
+			what += ", which it was not"
+		}
+		return fmt.Sprintf("client %d gets: %s", e.Process, what)
+	case history.Fail:
+		return fmt.Sprintf("client %d learns that this did not happen: %s (%s)", e.Process, what, e.Error)
 	}
-	if e.Error != "" {
-		text += ": " + e.Error
-	}
-	return text
+	return fmt.Sprintf("client %d never learns what became of: %s (%s)", e.Process, what, e.Error)
 }

@@ -1,0 +1,110 @@
+package shrink
+
+import (
+	"slices"
+	"time"
+
+	"partita/harness/generator"
+	"partita/harness/history"
+	"partita/harness/scenario"
+	"partita/sim/explore"
+	"partita/sim/play"
+	"partita/workloads"
+)
+
+// need is an answer that a node owes after the last heal: to a read or to a
+// write.
+type need struct {
+	node  string
+	write bool
+}
+
+// recovery is what was asked and answered after the last heal.
+type recovery struct {
+	workload workloads.Workload
+	healed   time.Duration
+	answered map[need]bool
+	// late are those that were asked late in the recovery, when a cluster that
+	// comes back is back, and early enough before its end for an answer.
+	late map[need]bool
+}
+
+// The part of the recovery, in sixths, that counts as late, and when in it
+// somebody is made to ask.
+const lateFrom, askedAt, lateTo = 3, 4, 5
+
+func recoveryOf(s *scenario.Scenario, o play.Outcome) (recovery, error) {
+	r := recovery{answered: map[need]bool{}, late: map[need]bool{}}
+	for _, f := range o.Faults {
+		r.healed = max(r.healed, f.Healed)
+	}
+	var err error
+	if r.workload, err = workloads.Find(s.Workload.Name); err != nil {
+		return r, err
+	}
+	ops, err := history.Pair(o.Events)
+	if err != nil {
+		return r, err
+	}
+	within := s.Checks.Availability.RecoverWithin
+	for _, op := range ops {
+		write := slices.Contains(r.workload.Writes, op.Invoke.F)
+		at := op.Invoke.Time - r.healed
+		if op.Invoke.Process == history.NemesisProcess || at < 0 || !write && !slices.Contains(r.workload.Reads, op.Invoke.F) {
+			continue
+		}
+		n := need{op.Invoke.Node, write}
+		r.answered[n] = r.answered[n] || op.Complete.Type == history.OK && op.Complete.Time <= r.healed+within
+		r.late[n] = r.late[n] || at >= within*lateFrom/6 && at <= within*lateTo/6
+	}
+	return r, nil
+}
+
+// fair says whether a failure is the cluster's. That nodes gave no answer is
+// held against them only if one of them was asked late: a script may be so small
+// that it asks once, as soon as the fault is healed.
+func fair(s *scenario.Scenario, v explore.Verdict, o play.Outcome) bool {
+	if v.Check != availability || s.Workload.Script == nil {
+		return true
+	}
+	r, err := recoveryOf(s, o)
+	if err != nil {
+		return false
+	}
+	for n := range r.late {
+		if r.late[n] && !r.answered[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// asksLate makes new clients ask late in the recovery for what was never
+// answered in it: those that there are may all be waiting for an answer then.
+func asksLate(s *scenario.Scenario, o play.Outcome) (*scenario.Scenario, error) {
+	r, err := recoveryOf(s, o)
+	if err != nil {
+		return nil, err
+	}
+	c := *s
+	c.Workload.Script = slices.Clone(s.Workload.Script)
+	lane := s.Workload.Concurrency.Of(s.Nodes)/s.Nodes + 1 // the first of which no client asks
+	c.Workload.Concurrency = scenario.Concurrency{Count: lane + 2, PerNode: true}
+	for i, node := range s.NodeNames() {
+		for at, write := range []bool{false, true} {
+			if r.answered[need{node, write}] {
+				continue
+			}
+			step := generator.Step{
+				At:     r.healed + s.Checks.Availability.RecoverWithin*askedAt/6,
+				Worker: (lane+at)*s.Nodes + i, F: r.workload.Reads[0], Key: "late",
+			}
+			if write {
+				const unused = 1_000_000_000 // by generators
+				step.F, step.Value = r.workload.Writes[0], history.Int(int64(unused+i))
+			}
+			c.Workload.Script = append(c.Workload.Script, step)
+		}
+	}
+	return &c, nil
+}
