@@ -183,7 +183,7 @@ func TestFair(t *testing.T) {
 		"at once":                    {asked(0, "read", history.Info), false},
 		"late":                       {asked(4*time.Second, "read", history.Info), true},
 		"a write":                    {asked(4*time.Second, "write", history.Fail), true},
-		"neither read nor write":     {asked(4*time.Second, "cas", history.Info), false},
+		"a compare-and-set":          {asked(4*time.Second, "cas", history.Info), true},
 		"too late for an answer":     {asked(5900*time.Millisecond, "read", history.Info), false},
 		"answered":                   {asked(4*time.Second, "read", history.OK), false},
 		"answered when asked before": {slices.Concat(asked(time.Second, "read", history.OK), asked(4*time.Second, "read", history.Info)), false},
