@@ -5,6 +5,7 @@ TOOL  := $(GO) tool -modfile=.ci/tools/go.mod
 SEED  ?=
 BUGS  ?=
 SEEDS ?= 5
+SEEDS_GIVEN := $(filter-out file,$(origin SEEDS))
 ARGS  ?=
 
 .DEFAULT_GOAL := help
@@ -35,6 +36,16 @@ test-clock: build ## clocks that jump and run fast or slow
 	@$(call RUN,clock)
 test-append: build ## lists instead of registers, under partitions and kills: their order is the witness
 	@$(call RUN,append)
+
+# --- in the simulator, which needs no Docker ------------------------------
+
+.PHONY: explore bugs-sim explore-exhaustive
+explore: build ## 10,000 simulated tests drawn from seeds, all kinds of faults, and what they reached
+	@bin/harness explore --seeds $(if $(SEEDS_GIVEN),$(SEEDS),10000) --failures 0 --coverage $(if $(SEED),--seed $(SEED)) $(ARGS)
+bugs-sim: build ## every bug of bugs/ in the simulator: BUGS=a,b, three searches each, one core a search
+	@bin/harness bugs --cluster sim $(if $(BUGS),--bugs $(BUGS)) --seeds $(if $(SEEDS_GIVEN),$(SEEDS),3) $(ARGS)
+explore-exhaustive: build ## every state of three nodes within bounds, and the bugs that are to be found so
+	@bin/harness explore --exhaustive-bugs $(ARGS)
 
 .PHONY: bugs
 bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5
@@ -87,7 +98,11 @@ bench: build ## durable puts and linearizable reads a second of three nodes on t
 	@bin/node bench
 
 .PHONY: ci
-ci: lint test test-race test-docker test-browser ## the gate: all of the above, a run end to end, and a bug that must be caught
+ci: lint test test-race test-docker test-browser ## the gate: all of the above, runs end to end, and bugs that must be caught
+	bin/harness explore --seeds 400 --coverage
+	bin/harness explore --exhaustive --bounds votes,duplicates
+	bin/harness explore --exhaustive --bug half-quorum; test $$? -eq 1
+	bin/harness bugs --cluster sim --bugs vote-twice,no-dir-sync,forward-twice --seeds 1
 	bin/harness run partition --seed 1 --set time-limit=40s
 	bin/harness bugs --bugs local-read --seeds 1
 	bin/harness clean
