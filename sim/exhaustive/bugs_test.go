@@ -40,7 +40,7 @@ const presetInside = "PARTITA_EXHAUSTIVE_PRESET"
 func TestInside(t *testing.T) {
 	name := os.Getenv(presetInside)
 	if name == "" {
-		return // nothing was put back: the search would take its time to find nothing
+		t.Skip("is run by TestBugsAreFound, with a bug put back")
 	}
 	p, err := FindPreset(name)
 	if err != nil {
