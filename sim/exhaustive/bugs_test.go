@@ -31,6 +31,7 @@ var bugsFound = []found{
 	{"accept-old-append", "duplicates", "committed never lost", 8},
 	{"append-ack-aba", "crashes", "durable promises", 11},
 	{"ack-before-fsync", "crashes", "durable promises", 0},
+	{"ack-before-fsync", "votes", "durable promises", 4},
 }
 
 // presetInside names the preset to the test below when it runs with a bug.
