@@ -117,7 +117,7 @@ func TestPromises(t *testing.T) {
 	send := func(to core.NodeID, term core.Term, m core.Message) core.Envelope {
 		return core.Envelope{From: 1, To: to, Term: term, Message: m}
 	}
-	longer, replaced := append(log[:2:2], logOf("a", 1, 2, 2)[2]), logOf("b", 1, 2)
+	longer, replaced := logOf("a", 1, 2, 2), logOf("b", 1, 2)
 	for name, tc := range map[string]struct {
 		e     core.Envelope
 		asked []core.Entry
