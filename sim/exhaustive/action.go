@@ -41,8 +41,8 @@ func repeated(s *state, at int) bool {
 }
 
 func (e *engine) localActions(s *state, i int, l *local, list []action) []action {
-	may := func(k kind, if_ bool) {
-		if if_ && s.left.left(k) > 0 {
+	may := func(k kind, possible bool) {
+		if possible && s.left.left(k) > 0 {
 			list = append(list, newAction(k, i, 0))
 		}
 	}

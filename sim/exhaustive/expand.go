@@ -88,8 +88,8 @@ func (w *worker) sort(out *output, visited *[shards]shard) {
 			continue
 		}
 		w.rename(&next.state, next.renaming)
-		to := append(out.to[home], uint32(k.hi>>32), uint32(k.hi), uint32(k.lo>>32), uint32(k.lo), uint32(next.parent), uint32(next.by))
-		out.to[home] = next.state.pack(to)
+		out.to[home] = append(out.to[home], uint32(k.hi>>32), uint32(k.hi), uint32(k.lo>>32), uint32(k.lo), uint32(next.parent), uint32(next.by))
+		out.to[home] = next.state.pack(out.to[home])
 	}
 	out.states += len(w.waiting)
 	w.waiting = w.waiting[:0]

@@ -14,7 +14,8 @@ type Preset struct {
 	Options Options
 }
 
-// Presets are the bounds that every change of the core is searched within.
+// Presets are the bounds that every change of the core is searched within, those
+// with the fewest states first.
 func Presets() []Preset {
 	base := Options{Start: Elected, NoPreVote: true, Batch: 4, Terms: 2, InFlight: 12, Timeouts: 2, Time: 10 * time.Minute}
 	with := func(name, why string, change func(o *Options)) Preset {
@@ -23,11 +24,14 @@ func Presets() []Preset {
 		return Preset{name, why, o}
 	}
 	return []Preset{
-		with("elections", "two members ask for pre-votes and votes at once, from the first boot on", func(o *Options) {
-			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
+		with("duplicates", "any one message arrives twice, however late", func(o *Options) {
+			o.Proposals, o.Duplicates = 1, 1
 		}),
 		with("votes", "all three stand for election without pre-vote, more than once", func(o *Options) {
 			o.Start, o.Timeouts = Scratch, 4
+		}),
+		with("reads", "a read at any member while rounds and their answers of before are in flight", func(o *Options) {
+			o.Reads, o.Heartbeats = 1, 1
 		}),
 		with("tails", "a leader whose entry got nowhere meets the next, which pre-vote lets in only when the followers have lost faith", func(o *Options) {
 			o.NoPreVote, o.Timeouts, o.Proposals = false, 4, 1
@@ -35,14 +39,11 @@ func Presets() []Preset {
 		with("heartbeats", "heartbeats carry commits past tails that were never compared", func(o *Options) {
 			o.Proposals, o.Heartbeats = 1, 1
 		}),
-		with("reads", "a read at any member while rounds and their answers of before are in flight", func(o *Options) {
-			o.Reads, o.Heartbeats = 1, 1
-		}),
-		with("duplicates", "any one message arrives twice, however late", func(o *Options) {
-			o.Proposals, o.Duplicates = 1, 1
-		}),
 		with("crashes", "appends take their time, and a member dies and loses any of those that are pending", func(o *Options) {
 			o.Proposals, o.Crashes = 1, 1
+		}),
+		with("elections", "two members ask for pre-votes and votes at once, from the first boot on", func(o *Options) {
+			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
 		}),
 		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
 			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 14, 17

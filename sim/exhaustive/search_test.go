@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -235,23 +236,26 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// BenchmarkSearch is the whole search; distinct/s is its figure of merit.
+// BenchmarkSearch is the whole search of each preset. Its figures of merit are
+// distinct states a second and, on average up to the widest level, the growth
+// from level to level.
 func BenchmarkSearch(b *testing.B) {
-	for _, name := range []string{"votes", "reads"} {
-		b.Run(name, func(b *testing.B) {
-			p, err := FindPreset(name)
-			if err != nil {
-				b.Fatal(err)
-			}
+	for _, p := range Presets() {
+		b.Run(p.Name, func(b *testing.B) {
+			var r Result
 			found := 0
 			for b.Loop() {
-				r, err := Search(b.Context(), p.Options, nil)
-				if err != nil || r.Stop != Exhausted {
-					b.Fatal(r.Stop, err)
+				var err error
+				if r, err = Search(b.Context(), p.Options, nil); err != nil || r.Violation != nil {
+					b.Fatal(r.Violation, err)
 				}
 				found += r.Distinct
 			}
+			widest := slices.MaxFunc(r.Levels, func(x, y Level) int { return x.Distinct - y.Distinct })
 			b.ReportMetric(float64(found)/b.Elapsed().Seconds(), "distinct/s")
+			b.ReportMetric(float64(r.Distinct), "distinct")
+			b.ReportMetric(float64(r.Depth()), "depth")
+			b.ReportMetric(math.Pow(float64(widest.Distinct), 1/float64(widest.Depth)), "x/level")
 		})
 	}
 }
