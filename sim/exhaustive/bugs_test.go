@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"partita/harness/catalogue"
+	"partita/harness/trace"
 )
 
 // found is what a search with a bug put back comes to.
@@ -55,7 +56,9 @@ func TestInside(t *testing.T) {
 		t.Fatalf("%s after %d states", r.Stop, r.Distinct)
 	}
 	fmt.Printf("found %q %d\n", r.Violation.Name, r.Actions)
-	Tell(os.Stdout, r.Path)
+	if err := trace.Tell(os.Stdout, r.Path); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestBugsAreFound puts bugs of the catalogue back, one at a time, and searches

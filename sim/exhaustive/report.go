@@ -73,30 +73,14 @@ func Report(w io.Writer, r Result) {
 		fmt.Fprintf(w, "exhausted to depth %d: no rule can be broken by so many actions within these bounds\n", r.Depth())
 	case Violated:
 		fmt.Fprintf(w, "violated: %v\nshortest path, %d actions from the start:\n", r.Violation, r.Actions)
-		Tell(w, r.Path)
+		if err := trace.Tell(w, r.Path); err != nil {
+			fmt.Fprintln(w, err)
+		}
 	case AtStates:
 		fmt.Fprintf(w, "not exhausted: ended after %d distinct states\n", r.Options.States)
 	case AtTime:
 		fmt.Fprintf(w, "not exhausted: ended after %v\n", r.Options.Time)
 	case Stopped:
 		fmt.Fprintln(w, "not exhausted: stopped")
-	}
-}
-
-// Tell prints a path, a line a step.
-func Tell(w io.Writer, path []trace.Step) {
-	for _, s := range path {
-		ends := s.Node
-		switch s.Kind {
-		case trace.Send:
-			ends = fmt.Sprintf("%s -> %s  #%d", s.Node, s.Peer, s.Message)
-		case trace.Deliver:
-			ends = fmt.Sprintf("%s <- %s  #%d", s.Node, s.Peer, s.Message)
-		}
-		line := fmt.Sprintf("%4d  %-9s  %-14s  %s", s.Number, s.Kind, ends, s.Text)
-		if s.State != "" {
-			line += "  [" + s.State + "]"
-		}
-		fmt.Fprintln(w, line)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"partita/harness/trace"
 	"partita/raft/core"
 )
 
@@ -72,7 +73,9 @@ func TestShortestPath(t *testing.T) {
 		t.Fatalf("found %+v", first.Violation)
 	}
 	var b bytes.Buffer
-	Tell(&b, first.Path)
+	if err := trace.Tell(&b, first.Path); err != nil {
+		t.Fatal(err)
+	}
 	golden(t, "split.txt", b.String())
 }
 

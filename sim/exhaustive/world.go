@@ -7,6 +7,7 @@ import (
 	"partita/harness/trace"
 	"partita/raft/core"
 	"partita/sim/invariant"
+	"partita/sim/tell"
 )
 
 // world is a cluster of cores that live through one path, and the account of
@@ -108,7 +109,7 @@ func (w *world) do(i int, ev event, at int) *invariant.Violation {
 	switch ev.kind {
 	case deliver, duplicate:
 		step.Kind, step.Peer, step.Message = trace.Deliver, name(ev.envelope.From), w.flying[at].number
-		step.Text = messageText(ev.envelope)
+		step.Text = tell.Envelope(ev.envelope)
 		if ev.kind == deliver {
 			w.flying = append(w.flying[:at:at], w.flying[at+1:]...)
 		} else {
@@ -148,7 +149,7 @@ func (w *world) after(i int, out outcome) *invariant.Violation {
 	for _, env := range out.sent {
 		w.messages++
 		w.flying = append(w.flying, flight{w.messages, env})
-		w.note(trace.Step{Kind: trace.Send, Node: name(n.id), Peer: name(env.To), Message: w.messages, Text: messageText(env)})
+		w.note(trace.Step{Kind: trace.Send, Node: name(n.id), Peer: name(env.To), Message: w.messages, Text: tell.Envelope(env)})
 	}
 	for _, o := range out.seen {
 		if s, ok := seenStep(o); ok {

@@ -119,11 +119,14 @@ func Entries(all []core.Entry) string {
 	return strings.Join(each, ", ")
 }
 
-// command says a client's command in brackets, after a blank; nothing if it is
-// none that a node understands.
+// command says a client's command in brackets, after a blank. The search
+// proposes single letters, which no state machine is to understand.
 func command(data []byte) string {
 	r, err := kv.Decode(data)
-	if err != nil {
+	switch {
+	case err != nil && len(data) == 1:
+		return fmt.Sprintf(" (%s)", data)
+	case err != nil:
 		return ""
 	}
 	text := fmt.Sprintf("%s %s", r.Op, r.Key)
