@@ -89,7 +89,7 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options, progress func(Pro
 func (x *search) reduce() {
 	for before := (Size{}); before != sizeOf(x.now.scenario) && !x.spent(); {
 		before = sizeOf(x.now.scenario)
-		for _, pass := range []func(){x.cut, x.fewerFaults, x.cut, x.fewerOperations, x.cut, x.fewerNodes, x.cut, x.lessTime} {
+		for _, pass := range []func(){x.cut, x.sample, x.cut, x.fewerFaults, x.cut, x.fewerOperations, x.cut, x.fewerNodes, x.cut, x.lessTime} {
 			if !x.spent() {
 				pass()
 			}
