@@ -81,13 +81,9 @@ func fair(s *scenario.Scenario, v explore.Verdict, o play.Outcome) bool {
 	return silent
 }
 
-// asksLate makes new clients ask late in the recovery for what was never
-// answered in it: those that there are may all be waiting for an answer then.
-func asksLate(s *scenario.Scenario, o play.Outcome) (*scenario.Scenario, error) {
-	r, err := recoveryOf(s, o)
-	if err != nil {
-		return nil, err
-	}
+// asksLate makes new clients ask late in the recovery for what was not answered
+// in it: those that there are may all be waiting for an answer then.
+func asksLate(s *scenario.Scenario, r recovery) *scenario.Scenario {
 	c := *s
 	c.Workload.Script = slices.Clone(s.Workload.Script)
 	lane := s.Workload.Concurrency.Of(s.Nodes)/s.Nodes + 1 // the first of which no client asks
@@ -108,5 +104,5 @@ func asksLate(s *scenario.Scenario, o play.Outcome) (*scenario.Scenario, error) 
 			c.Workload.Script = append(c.Workload.Script, step)
 		}
 	}
-	return &c, nil
+	return &c
 }

@@ -10,6 +10,7 @@ import (
 	"partita/harness/generator"
 	"partita/harness/scenario"
 	"partita/nemesis"
+	"partita/workloads"
 )
 
 // What a scenario has at most for a person to follow it: one that has no more
@@ -33,14 +34,22 @@ const (
 // small scenarios cost less than a few large ones.
 func (x *search) sample() {
 	s := x.now.scenario
-	if x.check == availability || len(s.Workload.Script) <= fewOperations && len(s.Schedule()) <= fewFaults {
+	if len(s.Workload.Script) <= fewOperations && len(s.Schedule()) <= fewFaults {
 		return
 	}
 	rng := rand.New(rand.NewPCG(uint64(s.Seed), uint64(x.attempts)))
-	for range samples / sampled {
+	batches := samples / sampled
+	if x.check == availability { // each lasts until the recovery is over
+		batches = 1
+	}
+	for range batches {
 		var all []*scenario.Scenario
 		for range sampled {
-			all = append(all, drawn(s, rng))
+			small := drawn(s, rng)
+			if small != nil && x.check == availability {
+				small = recovering(small)
+			}
+			all = append(all, small)
 		}
 		if x.spent() || x.try(patience{1}, all...) >= 0 {
 			return
@@ -72,6 +81,23 @@ func drawn(s *scenario.Scenario, rng *rand.Rand) *scenario.Scenario {
 	c.Node.SnapshotEvery = min(s.Node.SnapshotEvery, 1+rng.IntN(fewOperations))
 	c.Seed = 1 + int64(rng.IntN(1_000_000))
 	return &c
+}
+
+// recovering is a small scenario that lasts until the recovery is over, and asks
+// every node in it; nil if nothing is to be recovered from.
+func recovering(s *scenario.Scenario) *scenario.Scenario {
+	var r recovery
+	var err error
+	if r.workload, err = workloads.Find(s.Workload.Name); err != nil || len(s.Nemesis) == 0 {
+		return nil
+	}
+	for _, in := range s.Schedule() {
+		r.healed = max(r.healed, in.Heal)
+	}
+	const slack = 200 * time.Millisecond // agents take their time
+	c := asksLate(s, r)
+	c.TimeLimit = max(s.TimeLimit, r.healed+s.Checks.Availability.RecoverWithin+slack)
+	return c
 }
 
 // drawOperations takes operations that follow each other. Often they have one
