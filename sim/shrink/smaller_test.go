@@ -181,13 +181,13 @@ func TestFair(t *testing.T) {
 	}{
 		"nobody asked":               {nil, false},
 		"at once":                    {asked(0, "read", history.Info), false},
-		"late":                       {asked(3500*time.Millisecond, "read", history.Info), true},
-		"a write":                    {asked(3500*time.Millisecond, "write", history.Fail), true},
-		"neither read nor write":     {asked(3500*time.Millisecond, "cas", history.Info), false},
+		"late":                       {asked(4*time.Second, "read", history.Info), true},
+		"a write":                    {asked(4*time.Second, "write", history.Fail), true},
+		"neither read nor write":     {asked(4*time.Second, "cas", history.Info), false},
 		"too late for an answer":     {asked(5900*time.Millisecond, "read", history.Info), false},
-		"another at the very end":    {slices.Concat(asked(3500*time.Millisecond, "read", history.Info), asked(5900*time.Millisecond, "write", history.Info)), false},
-		"answered":                   {asked(3500*time.Millisecond, "read", history.OK), false},
-		"answered when asked before": {slices.Concat(asked(time.Second, "read", history.OK), asked(3500*time.Millisecond, "read", history.Info)), false},
+		"another at the very end":    {slices.Concat(asked(4*time.Second, "read", history.Info), asked(5900*time.Millisecond, "write", history.Info)), false},
+		"answered":                   {asked(4*time.Second, "read", history.OK), false},
+		"answered when asked before": {slices.Concat(asked(time.Second, "read", history.OK), asked(4*time.Second, "read", history.Info)), false},
 		"before the heal":            {asked(-time.Second, "read", history.Info), false},
 	} {
 		t.Run(name, func(t *testing.T) {
