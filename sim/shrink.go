@@ -15,8 +15,9 @@ import (
 	"partita/sim/shrink"
 )
 
-// defaultAttempts is how many runs a reduction may take: most take far fewer.
-const defaultAttempts = 30_000
+// defaultAttempts is how many runs a reduction may take: most take a fifth of
+// it.
+const defaultAttempts = 12_000
 
 // shrinkCommand makes a failing scenario small. Its contract with harness
 // shrink: the argument is the folder of a run, of which only scenario.yaml is

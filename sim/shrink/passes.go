@@ -72,7 +72,6 @@ func (x *search) fewerOperations() {
 			return step.Key != f.Key
 		})))
 	}
-	x.gather()
 	ddmin(x.now.scenario.Workload.Script, func(lists [][]generator.Step) int {
 		var all []*scenario.Scenario
 		for _, list := range lists {

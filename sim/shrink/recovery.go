@@ -29,9 +29,9 @@ type recovery struct {
 	late map[need]bool
 }
 
-// The part of the recovery, in sixths, that counts as late, and when in it
+// The part of the recovery, in twelfths, that counts as late, and when in it
 // somebody is made to ask.
-const lateFrom, askedAt, lateTo = 3, 4, 5
+const lateFrom, askedAt, lateTo = 6, 7, 8
 
 func recoveryOf(s *scenario.Scenario, o play.Outcome) (recovery, error) {
 	r := recovery{answered: map[need]bool{}, late: map[need]bool{}}
@@ -55,14 +55,14 @@ func recoveryOf(s *scenario.Scenario, o play.Outcome) (recovery, error) {
 		}
 		n := need{op.Invoke.Node, write}
 		r.answered[n] = r.answered[n] || op.Complete.Type == history.OK && op.Complete.Time <= r.healed+within
-		r.late[n] = r.late[n] || at >= within*lateFrom/6 && at <= within*lateTo/6
+		r.late[n] = r.late[n] || at >= within*lateFrom/12 && at <= within*lateTo/12
 	}
 	return r, nil
 }
 
-// fair says whether a failure is the cluster's. That nodes gave no answer is
-// held against them only if one of them was asked late: a script may be so small
-// that it asks once, as soon as the fault is healed.
+// fair says whether a failure is the cluster's. That a node gave no answer is
+// held against it only if it was asked late: a script may be so small that it asks
+// once, as soon as the fault is healed, or at the very end.
 func fair(s *scenario.Scenario, v explore.Verdict, o play.Outcome) bool {
 	if v.Check != availability || s.Workload.Script == nil {
 		return true
@@ -71,21 +71,19 @@ func fair(s *scenario.Scenario, v explore.Verdict, o play.Outcome) bool {
 	if err != nil {
 		return false
 	}
-	for n := range r.late {
-		if r.late[n] && !r.answered[n] {
-			return true
+	silent := false
+	for n, answered := range r.answered {
+		if !answered && !r.late[n] {
+			return false
 		}
+		silent = silent || !answered
 	}
-	return false
+	return silent
 }
 
-// asksLate makes new clients ask late in the recovery for what was never
-// answered in it: those that there are may all be waiting for an answer then.
-func asksLate(s *scenario.Scenario, o play.Outcome) (*scenario.Scenario, error) {
-	r, err := recoveryOf(s, o)
-	if err != nil {
-		return nil, err
-	}
+// asksLate makes new clients ask late in the recovery for what was not answered
+// in it: those that there are may all be waiting for an answer then.
+func asksLate(s *scenario.Scenario, r recovery) *scenario.Scenario {
 	c := *s
 	c.Workload.Script = slices.Clone(s.Workload.Script)
 	lane := s.Workload.Concurrency.Of(s.Nodes)/s.Nodes + 1 // the first of which no client asks
@@ -96,7 +94,7 @@ func asksLate(s *scenario.Scenario, o play.Outcome) (*scenario.Scenario, error) 
 				continue
 			}
 			step := generator.Step{
-				At:     r.healed + s.Checks.Availability.RecoverWithin*askedAt/6,
+				At:     r.healed + s.Checks.Availability.RecoverWithin*askedAt/12,
 				Worker: (lane+at)*s.Nodes + i, F: r.workload.Reads[0], Key: "late",
 			}
 			if write {
@@ -106,5 +104,5 @@ func asksLate(s *scenario.Scenario, o play.Outcome) (*scenario.Scenario, error) 
 			c.Workload.Script = append(c.Workload.Script, step)
 		}
 	}
-	return &c, nil
+	return &c
 }

@@ -64,7 +64,7 @@ func reread(s *scenario.Scenario) *scenario.Scenario {
 	return read
 }
 
-// patience is how many variants a candidate gets: Rounds of them, and all
+// patience is how many variants a candidate gets: rounds of them, and all
 // candidates are tried in one round before the next, so that cheap luck comes first.
 type patience []int
 

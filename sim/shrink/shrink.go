@@ -49,7 +49,6 @@ type Result struct {
 	Scenario *scenario.Scenario
 	Text     []byte // its file
 	Verdict  explore.Verdict
-	Steps    int
 }
 
 // ErrPasses says that the scenario does not fail, so that there is nothing to
@@ -89,8 +88,8 @@ func Run(ctx context.Context, s *scenario.Scenario, o Options, progress func(Pro
 func (x *search) reduce() {
 	for before := (Size{}); before != sizeOf(x.now.scenario) && !x.spent(); {
 		before = sizeOf(x.now.scenario)
-		for _, pass := range []func(){x.cut, x.fewerFaults, x.cut, x.fewerOperations, x.cut, x.fewerNodes, x.cut, x.lessTime} {
-			if !x.spent() {
+		for _, pass := range []func(){x.sample, x.fewerFaults, x.fewerOperations, x.fewerNodes, x.lessTime} {
+			if x.cut(); !x.spent() {
 				pass()
 			}
 		}
@@ -112,14 +111,14 @@ func (x *search) result(original *scenario.Scenario) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("shrink: %w", err)
 	}
-	verdict, outcome, err := explore.Try(x.ctx, read)
+	verdict, _, err := explore.Try(x.ctx, read)
 	if err != nil {
 		return Result{}, fmt.Errorf("shrink: %w", err)
 	}
 	if verdict.Check != x.check {
 		return Result{}, fmt.Errorf("shrink: invariant broken: the file does not fail as the scenario did: %q, want %q", verdict.Check, x.check)
 	}
-	return Result{Progress: x.progressed(), Scenario: read, Text: text, Verdict: verdict, Steps: outcome.Steps}, nil
+	return Result{Progress: x.progressed(), Scenario: read, Text: text, Verdict: verdict}, nil
 }
 
 // nameOf names what a scenario was shrunk to.

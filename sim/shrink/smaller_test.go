@@ -185,6 +185,7 @@ func TestFair(t *testing.T) {
 		"a write":                    {asked(4*time.Second, "write", history.Fail), true},
 		"a compare-and-set":          {asked(4*time.Second, "cas", history.Info), true},
 		"too late for an answer":     {asked(5900*time.Millisecond, "read", history.Info), false},
+		"another at the very end":    {slices.Concat(asked(4*time.Second, "read", history.Info), asked(5900*time.Millisecond, "write", history.Info)), false},
 		"answered":                   {asked(4*time.Second, "read", history.OK), false},
 		"answered when asked before": {slices.Concat(asked(time.Second, "read", history.OK), asked(4*time.Second, "read", history.Info)), false},
 		"before the heal":            {asked(-time.Second, "read", history.Info), false},

@@ -30,7 +30,11 @@ func explicit(t trial) (*scenario.Scenario, error) {
 	}
 	s.StopAtFirstInvalid = false
 	if t.verdict.Check == availability {
-		return asksLate(&s, t.outcome)
+		r, err := recoveryOf(&s, t.outcome)
+		if err != nil {
+			return nil, err
+		}
+		return asksLate(&s, r), nil
 	}
 	return &s, nil
 }
