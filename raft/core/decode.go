@@ -68,6 +68,7 @@ func (r *flatReader) progress() progress {
 	}
 	p.moved = r.bool()
 	p.waited = int(r.small(1 << 31))
+	p.shipped = r.index()
 	p.commit = r.index()
 	p.round = r.uint()
 	p.heard = r.bool()

@@ -121,6 +121,7 @@ func (w *flatWriter) progress(p progress) {
 	}
 	w.bool(p.moved)
 	w.uint(uint64(p.waited))
+	w.uint(uint64(p.shipped))
 	w.index(p.commit)
 	w.uint(p.round)
 	w.bool(p.heard)

@@ -23,6 +23,7 @@ type progress struct {
 	inflight []Index // replicating: last entries of the Appends under way
 	moved    bool    // an answer came since the last heartbeat tick
 	waited   int     // installing: heartbeat ticks since the snapshot was sent
+	shipped  Index   // installing: what that snapshot covers
 
 	commit Index  // highest commit index sent
 	round  uint64 // highest heartbeat round acknowledged
@@ -142,7 +143,7 @@ func (c *Core) startRound() {
 func (c *Core) feed(p *progress) {
 	for p.mode != installing {
 		if p.next <= c.log.base.Index {
-			p.mode, p.waited = installing, 0
+			p.mode, p.waited, p.shipped = installing, 0, c.snapshot.Index
 			c.emit(SendSnapshot{To: p.id, Term: c.hard.Term, Snapshot: c.snapshot})
 			return
 		}

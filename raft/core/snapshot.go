@@ -80,9 +80,8 @@ func (c *Core) onSnapshotReply(e Envelope, m SnapshotReply) {
 		return
 	}
 	p.moved = true
-	before := p.match
 	p.accept(m.Match, c.log.base.Index)
-	if p.mode == installing && p.match > before {
+	if p.mode == installing && m.Match >= p.shipped {
 		p.probe(p.match + 1) // the log was cut again meanwhile: the next one, at once
 	}
 	c.advanceCommit()

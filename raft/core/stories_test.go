@@ -97,6 +97,30 @@ func TestSnapshotOutrun(t *testing.T) {
 	}
 }
 
+// TestSnapshotReplyOvertaken: what a follower has installed becomes known by
+// the answer to an Append before its answer to the snapshot comes. The latter ends
+// the wait for that snapshot all the same.
+func TestSnapshotReplyOvertaken(t *testing.T) {
+	at := SnapshotMeta{20, 1}
+	c := storyCore(t, Restored{HardState: HardState{Term: 1}, Snapshot: at, Base: at})
+	elect(c)
+	tell(c, Applied{20}, from(3, 2, AppendReply{Asked: 2, Prev: 20, Accepted: true, Match: 21}))
+	if got := tell(c, from(2, 2, AppendReply{Asked: 2, Prev: 20})); got != "2:snapshot{Index:20 Term:1}" {
+		t.Fatalf("a follower with nothing was sent:\n%s", got)
+	}
+	tell(c, Applied{21}, Compact{Index: 21}, SnapshotSaved{SnapshotMeta{21, 2}})
+	if got := tell(c, from(2, 2, AppendReply{Asked: 2, Prev: 20, Accepted: true, Match: 20})); got != "" {
+		t.Errorf("while the snapshot is under way it was sent:\n%s", got)
+	}
+	reply := from(2, 2, SnapshotReply{Asked: 2, Match: 20})
+	if got := tell(c, reply); got != "2:snapshot{Index:21 Term:2}" {
+		t.Errorf("it took the first, and was sent:\n%s", got)
+	}
+	if got := tell(c, reply); got != "" {
+		t.Errorf("for a copy of its answer it was sent:\n%s", got)
+	}
+}
+
 // TestOldRefusalNeedsNoSnapshot: a copy of a refusal, from before the follower
 // caught up, names a place that is no longer in the leader's log.
 func TestOldRefusalNeedsNoSnapshot(t *testing.T) {
