@@ -123,7 +123,7 @@ func (p *process) write(t *engine.Task) {
 			t.Park()
 			continue
 		}
-		p.m.guard(p, func() {
+		p.m.guard(func() {
 			if err := p.writeSome(); err != nil && !p.ended {
 				p.m.storageFailed(err)
 			}
@@ -197,7 +197,7 @@ func (p *process) save(t *engine.Task) {
 		}
 		s := p.saves[0]
 		p.saves = p.saves[1:]
-		p.m.guard(p, func() {
+		p.m.guard(func() {
 			if err := p.log.SaveSnapshot(s.Snapshot, s.Data); err != nil {
 				if !p.ended {
 					p.m.storageFailed(fmt.Errorf("save the snapshot of %d: %w", s.Snapshot.Index, err))
