@@ -50,7 +50,7 @@ func (m *machine) obey(t *engine.Task, path string, body, into any) error {
 		}
 	case wire.PathDisk:
 		d := body.(wire.Disk)
-		m.trouble, m.failing = d, diskCountdown{d.FailSync, d.FailWrite}
+		m.trouble, m.failing = d, diskCountdown{d.FailSync, d.FailWrite, m.failing.asked + 1}
 	case wire.PathPower:
 		if err := m.losePower(t, body.(wire.Power)); err != nil {
 			return err
@@ -178,7 +178,7 @@ func (m *machine) losePower(t *engine.Task, p wire.Power) error {
 func (m *machine) heal() {
 	m.drop(wire.Drop{})
 	m.disturb(wire.Packets{})
-	m.trouble, m.failing = wire.Disk{}, diskCountdown{}
+	m.trouble, m.failing = wire.Disk{}, diskCountdown{asked: m.failing.asked + 1}
 	now := m.engine.Now()
 	m.realtime = clock{since: now, rate: 1}
 	m.mono = clock{since: now, offset: m.mono.at(now) - now, rate: 1}
