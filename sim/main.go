@@ -37,6 +37,16 @@ var errFound = errors.New("found")
 // usageError is a complaint about the command line.
 type usageError struct{ error }
 
+// usage makes a complaint about arguments one about the command line.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -51,6 +61,7 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use: "sim", Short: "run clusters in simulated time", SilenceUsage: true, SilenceErrors: true,
+		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -59,13 +70,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	var usage usageError
+	var complaint usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errFound):
 		return exitFound
-	case errors.As(err, &usage):
+	case errors.As(err, &complaint):
 		fmt.Fprintln(stderr, "sim:", err)
 		return exitUsage
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ func runCommand(stdout io.Writer) *cobra.Command {
 		Use:   "run FOLDER",
 		Short: "run the scenario in a run's folder and leave its record there",
 		Long:  "Reads FOLDER/scenario.yaml and writes history.jsonl, faults.jsonl, nodes/ and sim.json beside it, as a run on containers leaves them. The harness judges.",
-		Args:  cobra.ExactArgs(1),
+		Args:  usage(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			folder := &store.Run{Dir: args[0]} // whoever calls holds its lock
 			s, err := scenario.Load(folder.Path(store.ScenarioFile))
@@ -51,6 +52,9 @@ func record(stdout io.Writer, folder *store.Run, s *scenario.Scenario) error {
 		return err
 	}
 	history, err := os.OpenFile(folder.Path(store.HistoryFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s has the record of a run already, which is not overwritten: %w", folder.Dir, err)
+	}
 	if err != nil {
 		return err
 	}
