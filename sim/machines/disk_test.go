@@ -208,3 +208,39 @@ func TestASlowDisk(t *testing.T) {
 		t.Errorf("a healed disk took %v", d)
 	}
 }
+
+// TestASyncUnderWayDoesNotCount: the first call of a fault that is asked for
+// begins after it.
+func TestASyncUnderWayDoesNotCount(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ask  func(*machine) error
+	}{
+		{"power", func(m *machine) error {
+			m.power.asked++
+			m.power.calls, m.power.done = 1, func() {}
+			return nil
+		}},
+		{"a failing sync", func(m *machine) error { return m.obey(nil, wire.PathDisk, wire.Disk{FailSync: 1}, nil) }},
+	} {
+		cfg := quiet(3)
+		cfg.Disk = Latency{Least: 10 * ms, Most: 10 * ms, Slow: 10 * ms}
+		r := newRig(t, cfg)
+		m := r.machine("n2")
+		m.process.step(core.Received{Envelope: lead(1)})
+		r.sleep(5 * ms)
+		if err := c.ask(m); err != nil {
+			t.Fatal(err)
+		}
+		r.sleep(time.Second)
+		if m.process == nil {
+			t.Errorf("%s: it came at the sync that was under way", c.name)
+			continue
+		}
+		m.process.step(core.Received{Envelope: lead(2)})
+		r.sleep(time.Second)
+		if m.process != nil {
+			t.Errorf("%s: it never came", c.name)
+		}
+	}
+}
