@@ -16,6 +16,7 @@ import (
 	"partita/harness/scenario"
 	"partita/nemesis"
 	"partita/sim/explore"
+	"partita/sim/invariant"
 	"partita/sim/machines"
 )
 
@@ -72,8 +73,25 @@ func (f *exploreFlags) resolve() error {
 		}
 		f.Overrides = append(f.Overrides, o)
 	}
+	for _, check := range f.checks {
+		if known := append(explore.Checks(), rules()...); !slices.Contains(known, check) {
+			return fmt.Errorf("--checks: unknown check %q: allowed are %s", check, strings.Join(known, ", "))
+		}
+	}
+	if _, err := explore.Draw(f.First, f.Options); err != nil {
+		return err
+	}
 	f.Counts = func(v explore.Verdict) bool { return len(f.checks) == 0 || slices.Contains(f.checks, v.Check) }
 	return nil
+}
+
+// rules lists the rules that are watched inside the cluster.
+func rules() []string {
+	var all []string
+	for _, name := range invariant.Names() {
+		all = append(all, string(name))
+	}
+	return all
 }
 
 // search runs the search and tells what it found.
@@ -86,11 +104,6 @@ func search(cmd *cobra.Command, stdout io.Writer, f exploreFlags) error {
 		return err
 	}
 	fmt.Fprintln(stdout, line(found))
-	if f.out != "" {
-		if err := write(f.out, found); err != nil {
-			return err
-		}
-	}
 	for _, failure := range found.Failures {
 		fmt.Fprintf(stdout, "seed %d: %s: %s\n", failure.Seed, failure.Check, failure.Reason)
 	}
@@ -101,10 +114,17 @@ func search(cmd *cobra.Command, stdout io.Writer, f exploreFlags) error {
 	if f.coverage {
 		missed = cover(stdout, found)
 	}
-	if cmd.Context().Err() != nil {
-		return fmt.Errorf("interrupted after %d seeds", found.Seeds)
+	if f.out != "" {
+		if err := write(f.out, found); err != nil {
+			return err
+		}
 	}
-	if len(found.Failures) > 0 || len(missed) > 0 {
+	switch {
+	case len(found.Failures) > 0:
+		return errFound
+	case cmd.Context().Err() != nil:
+		return fmt.Errorf("interrupted after %d seeds", found.Seeds)
+	case len(missed) > 0:
 		return errFound
 	}
 	return nil

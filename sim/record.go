@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -57,6 +58,9 @@ func record(stdout io.Writer, folder *store.Run, s *scenario.Scenario) error {
 		return err
 	}
 	history, err := os.OpenFile(folder.Path(store.HistoryFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s has the record of a run already, which is not overwritten: %w", folder.Dir, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -45,10 +45,30 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
-	overrides := append([]scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: drawFaults(rng, s.Nodes, o.Faults)}}, o.Overrides...)
+	nodes, err := o.nodes(s.Nodes)
+	if err != nil {
+		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
+	}
+	overrides := append([]scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: drawFaults(rng, nodes, o.Faults)}}, o.Overrides...)
 	drawn, err := scenario.Parse(s.Name+".yaml", text, overrides...)
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
+	}
+	return drawn, nil
+}
+
+// nodes is how many nodes there are to be: the override goes before what was
+// drawn, since it decides what faults there can be.
+func (o Options) nodes(drawn int) (int, error) {
+	for _, override := range o.Overrides {
+		if override.Path != "nodes" {
+			continue
+		}
+		s, err := scenario.Parse("", []byte("name: nodes\n"), override)
+		if err != nil {
+			return 0, err
+		}
+		drawn = s.Nodes
 	}
 	return drawn, nil
 }

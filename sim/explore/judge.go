@@ -21,6 +21,10 @@ type Verdict struct {
 	Undecided bool
 }
 
+// Checks lists the checks of the harness that make a seed fail, in the order in
+// which they are asked: what a node did, what clients saw, what they missed.
+func Checks() []string { return []string{"crashes", "linearizable", "availability"} }
+
 // Judge judges a simulated run: first by the watch inside the cluster, then as
 // a recorded run is judged. That little happened in it is no matter here.
 func Judge(ctx context.Context, s *scenario.Scenario, o play.Outcome) (Verdict, error) {
@@ -38,7 +42,7 @@ func Judge(ctx context.Context, s *scenario.Scenario, o play.Outcome) (Verdict, 
 	run.Records, run.StartNS = scenario.Records(o.States, o.Logs), o.Start
 	run.Options.Parallel, run.Options.Explain, run.Options.Timeout = 1, 1, 0
 	checks, failures := checker.Judge(ctx, run)
-	for _, name := range []string{"crashes", "linearizable", "availability"} {
+	for _, name := range Checks() {
 		if c := checks[name]; c.Verdict == checker.Invalid {
 			v := Verdict{Check: name, Reason: c.Reason}
 			if name == "linearizable" && len(failures) > 0 {

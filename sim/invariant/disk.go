@@ -79,11 +79,13 @@ func (w *Watch) Snapshot(id core.NodeID, index core.Index, data []byte) {
 
 // Booted compares what a node found on its disk with what was there before:
 // all that had been made durable, and of the writes under way the first so
-// many, whole.
+// many, whole. A snapshot that was replacing the log may have done so: every
+// write before it was durable by then, and those after it wait.
 func (w *Watch) Booted(id core.NodeID, found core.Restored) {
 	n := w.at(id)
-	restarted := n.replaced.Index > 0 && found.Base == n.replaced && len(found.Entries) == 0
-	possible := restarted && w.hardState(n, found.HardState)
+	durable := n.hard
+	last := n.disk.last().Index
+	possible := n.replaced.Index > 0 && found.Base == n.replaced && len(found.Entries) == 0 && found.HardState == n.hard
 	for i := 0; !possible; i++ {
 		if possible = n.holds(found); possible || i >= len(n.writes) {
 			break
@@ -92,25 +94,11 @@ func (w *Watch) Booted(id core.NodeID, found core.Restored) {
 	}
 	if !possible {
 		w.fail(DurablePromises, []core.NodeID{id}, "%s comes back with term %d, vote %d and a log of %d to %d, and had made term %d, vote %d and a log to %d durable",
-			w.name(id), found.HardState.Term, found.HardState.Vote, found.Base.Index, lastOf(found), n.hard.Term, n.hard.Vote, n.disk.last().Index)
+			w.name(id), found.HardState.Term, found.HardState.Vote, found.Base.Index, lastOf(found), durable.Term, durable.Vote, last)
 	}
 	n.settle(found)
 	w.agreement(n)
 	w.held(id)
-}
-
-// hardState says whether a hard state is the durable one or that of a write
-// that was under way.
-func (w *Watch) hardState(n *node, hard core.HardState) bool {
-	if n.hard == hard {
-		return true
-	}
-	for _, wr := range n.writes {
-		if wr.hard == hard {
-			return true
-		}
-	}
-	return false
 }
 
 // holds says whether a disk was found as the view has it. What a snapshot

@@ -107,16 +107,18 @@ func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
 	wr := write{number: e.Number, hard: e.HardState, from: e.From}
 	if len(e.Entries) > 0 {
 		wr.slots = make([]slot, len(e.Entries))
-		previous, _ := n.memory.term(e.From - 1)
 		for i, entry := range e.Entries {
 			wr.slots[i] = slotOf(entry)
-			w.match(id, entry, wr.slots[i], previous)
-			previous = entry.Term
 		}
 		var ok bool
 		if removed, ok = n.memory.put(e.From, wr.slots); !ok {
 			w.fail(LogMatching, []core.NodeID{id}, "%s appends from entry %d on to a log that holds %d to %d",
 				w.name(id), e.From, n.memory.base.Index, n.memory.last().Index)
+		}
+		previous, _ := n.memory.term(e.From - 1)
+		for i, entry := range e.Entries {
+			w.match(id, entry, wr.slots[i], previous)
+			previous = entry.Term
 		}
 	}
 	n.writes = append(n.writes, wr)

@@ -48,10 +48,12 @@ func (m *machine) obey(t *engine.Task, path string, body, into any) error {
 	case wire.PathPackets:
 		m.disturb(body.(wire.Packets))
 	case wire.PathClock:
-		m.skew(body.(wire.Clock))
+		if err := m.skew(body.(wire.Clock)); err != nil {
+			return err
+		}
 	case wire.PathDisk:
 		d := body.(wire.Disk)
-		m.trouble, m.failing = d, diskCountdown{d.FailSync, d.FailWrite}
+		m.trouble, m.failing = d, diskCountdown{d.FailSync, d.FailWrite, m.failing.asked + 1}
 	case wire.PathPower:
 		if err := m.losePower(t, body.(wire.Power)); err != nil {
 			return err
@@ -127,9 +129,17 @@ func (m *machine) disturb(p wire.Packets) {
 }
 
 // skew sets the clocks. Deadlines stay what they are on the clock that moved.
-func (m *machine) skew(c wire.Clock) {
-	m.cluster.count(clockChanges)
+func (m *machine) skew(c wire.Clock) error {
 	now := m.engine.Now()
+	for _, s := range []*wire.Skew{c.Realtime, c.Monotonic} {
+		if s != nil && !(s.Rate > 0) {
+			return fmt.Errorf("a clock of %s at rate %v: the rate must be above zero", m.name, s.Rate)
+		}
+	}
+	if s := c.Monotonic; s != nil && now+time.Duration(s.Offset) < m.mono.at(now) {
+		return fmt.Errorf("the monotonic clock of %s is %v ahead and cannot go back to %v", m.name, m.mono.at(now)-now, time.Duration(s.Offset))
+	}
+	m.cluster.count(clockChanges)
 	if c.Realtime != nil {
 		m.realtime = clock{since: now, offset: time.Duration(c.Realtime.Offset), rate: c.Realtime.Rate}
 	}
@@ -139,6 +149,7 @@ func (m *machine) skew(c wire.Clock) {
 			m.process.clockChanged()
 		}
 	}
+	return nil
 }
 
 // losePower arms the loss of power and waits for it.
@@ -167,7 +178,7 @@ func (m *machine) losePower(t *engine.Task, p wire.Power) error {
 func (m *machine) heal() {
 	m.drop(wire.Drop{})
 	m.disturb(wire.Packets{})
-	m.trouble, m.failing = wire.Disk{}, diskCountdown{}
+	m.trouble, m.failing = wire.Disk{}, diskCountdown{asked: m.failing.asked + 1}
 	now := m.engine.Now()
 	m.realtime = clock{since: now, rate: 1}
 	m.mono = clock{since: now, offset: m.mono.at(now) - now, rate: 1}

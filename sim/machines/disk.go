@@ -17,8 +17,12 @@ import (
 // errDisk is what a disk in trouble answers.
 var errDisk = errors.New("input/output error")
 
-// diskCountdown says which call of a kind fails: 1 is the next, 0 none.
-type diskCountdown struct{ sync, write int }
+// diskCountdown says which call of a kind fails, of those that begin after it
+// was asked for: 1 is the next, 0 none.
+type diskCountdown struct {
+	sync, write int
+	asked       uint64 // numbers the countdowns
+}
 
 // powerCut is a loss of power that has been asked for.
 type powerCut struct {
@@ -31,15 +35,17 @@ type powerCut struct {
 
 // call is the hook of a machine's disk: every call of the file system passes
 // here, in the task that makes it. Syncs take time, as do writes when they are
-// slow; power may fail in the middle.
+// slow; power may fail in the middle. A call that was under way when a fault was
+// asked for does not count.
 func (m *machine) call(c memfs.Call) memfs.Fate {
 	isSync := c.Op == memfs.OpSync || c.Op == memfs.OpSyncDir
+	cut, countdown := m.power.asked, m.failing.asked
 	if boots := m.boots; isSync {
 		if m.wait(); m.boots != boots || m.pid() == 0 {
 			return memfs.Fate{} // the process ended meanwhile, and its file system with it
 		}
 	}
-	if m.power.calls > 0 {
+	if m.power.calls > 0 && m.power.asked == cut {
 		if m.power.calls--; m.power.calls == 0 {
 			return memfs.Fate{Crash: true, Loss: m.powerFails()}
 		}
@@ -47,6 +53,7 @@ func (m *machine) call(c memfs.Call) memfs.Fate {
 	switch {
 	case c.Op == memfs.OpCreate && strings.HasSuffix(c.Name, ".log"):
 		m.cluster.count(segmentsBegun)
+	case m.failing.asked != countdown:
 	case isSync && m.failing.sync > 0:
 		if m.failing.sync--; m.failing.sync == 0 {
 			m.diskDid.FailedSyncs++
@@ -123,7 +130,7 @@ func (p *process) write(t *engine.Task) {
 			t.Park()
 			continue
 		}
-		p.m.guard(p, func() {
+		p.m.guard(func() {
 			if err := p.writeSome(); err != nil && !p.ended {
 				p.m.storageFailed(err)
 			}
@@ -202,7 +209,7 @@ func (p *process) save(t *engine.Task) {
 		}
 		s := p.saves[0]
 		p.saves = p.saves[1:]
-		p.m.guard(p, func() {
+		p.m.guard(func() {
 			if err := p.log.SaveSnapshot(s.Snapshot, s.Data); err != nil {
 				if !p.ended {
 					p.m.storageFailed(fmt.Errorf("save the snapshot of %d: %w", s.Snapshot.Index, err))

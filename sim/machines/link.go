@@ -28,7 +28,8 @@ type link struct {
 	packets  *wire.PacketRule // of the receiver's agent: what comes is disturbed
 	cuts     []cut            // every cut so far, for the probes
 	last     time.Duration    // when the latest message in order arrives
-	held     []parcel         // by a cut, in order
+	held     []parcel         // by a cut, in order, and what comes before these are sent again
+	resends  uint64           // numbers the heals, so that a cut calls off what one has begun
 	silent   time.Duration    // since when a cut holds back messages
 	broken   bool             // the connection was given up
 	redialed time.Duration    // messages sent before are lost
@@ -69,13 +70,17 @@ func (l *link) send(e core.Envelope) {
 
 // inOrder delivers a message after those that were sent before.
 func (l *link) inOrder(p parcel, delay time.Duration) {
-	now := l.cluster.engine.Now()
-	l.last = max(l.last, now+delay)
-	l.arrive(p, l.last-now)
+	l.last = l.turn(delay)
+	l.arrive(p, l.last)
 }
 
-// arrive lets a message arrive after a span of time.
-func (l *link) arrive(p parcel, after time.Duration) {
+// turn is when a message arrives that stays in order.
+func (l *link) turn(delay time.Duration) time.Duration {
+	return max(l.last, l.cluster.engine.Now()+delay)
+}
+
+// arrive lets a message arrive at an instant.
+func (l *link) arrive(p parcel, at time.Duration) {
 	var f *flight
 	if n := len(l.cluster.landed); n > 0 {
 		f, l.cluster.landed = l.cluster.landed[n-1], l.cluster.landed[:n-1]
@@ -84,7 +89,7 @@ func (l *link) arrive(p parcel, after time.Duration) {
 		f.land = f.end
 	}
 	f.link, f.parcel = l, p
-	l.cluster.engine.After(after, f.land)
+	l.cluster.engine.After(at-l.cluster.engine.Now(), f.land)
 }
 
 // flight is a message between two machines. Flights are used again: there are
@@ -117,18 +122,20 @@ func (l *link) disturbed(p parcel, delay time.Duration) {
 		l.cluster.count(messagesDelayed)
 		delay += time.Duration(extra)
 	}
-	if l.chance(r.Duplicate) {
-		count.Duplicated++
-		l.cluster.count(messagesDuplicated)
-		l.arrive(p, delay+time.Duration(l.upTo(r.Spread)))
-	}
+	at := l.turn(delay)
 	if l.chance(r.Reorder) {
 		count.Reordered++
 		l.cluster.count(messagesReordered)
-		l.arrive(p, delay+time.Duration(l.upTo(r.Spread)))
-		return
+		at += time.Duration(l.upTo(r.Spread))
+	} else {
+		l.last = at
 	}
-	l.inOrder(p, delay)
+	l.arrive(p, at)
+	if l.chance(r.Duplicate) {
+		count.Duplicated++
+		l.cluster.count(messagesDuplicated)
+		l.arrive(p, at+time.Duration(l.upTo(r.Spread)))
+	}
 }
 
 func (l *link) chance(probability float64) bool {
@@ -150,6 +157,8 @@ func (l *link) arrived(p parcel) {
 		l.hold(p, now)
 	case p.sent < l.redialed:
 		l.lose(p, "lost: the connection was closed")
+	case len(l.held) > 0:
+		l.held = append(l.held, p)
 	default:
 		l.to.take(p, l.from)
 	}
@@ -190,6 +199,7 @@ func (l *link) setRule(rule *wire.Rule) {
 	switch {
 	case was == nil && rule != nil:
 		l.cuts = append(l.cuts, cut{since: now})
+		l.resends++
 	case was != nil && rule == nil:
 		l.cuts[len(l.cuts)-1].until = now
 		l.join(now)
@@ -205,11 +215,25 @@ func (l *link) join(now time.Duration) {
 		l.broken, l.redialed = false, now+time.Duration(l.upTo(int64(redialWithin)))
 		return
 	}
-	again := time.Duration(l.upTo(int64(retransmitWithin)))
-	for _, p := range l.held {
-		l.inOrder(p, again)
+	if len(l.held) == 0 {
+		return
 	}
-	l.held = l.held[:0]
+	l.resends++
+	number := l.resends
+	l.cluster.engine.After(time.Duration(l.upTo(int64(retransmitWithin))), func() {
+		if l.resends == number {
+			l.resume()
+		}
+	})
+}
+
+// resume delivers what was held back, and what has come behind it since.
+func (l *link) resume() {
+	held := l.held
+	l.held = nil
+	for _, p := range held {
+		l.to.take(p, l.from)
+	}
 }
 
 // reset ends the connection because a process at either end has ended: what

@@ -42,7 +42,7 @@ type machine struct {
 	losses  wire.PowerCount
 	diskDid wire.DiskCount
 	log     []wire.LogLine
-	started time.Duration // the latest process
+	started time.Duration // the latest process, on its monotonic clock
 }
 
 func newMachine(c *Cluster, name string, id core.NodeID, voters []core.NodeID) *machine {
@@ -71,7 +71,7 @@ func (m *machine) start() {
 	m.boots++
 	m.cluster.count(boots)
 	m.power.off = false
-	m.booting, m.started = true, m.engine.Now()
+	m.booting, m.started = true, m.mono.at(m.engine.Now())
 	cfg := m.core
 	cfg.Seed = m.cluster.cfg.Seed<<8 + uint64(m.id)
 	boot := m.boots
@@ -93,8 +93,11 @@ func (m *machine) end(exit wire.Exit) {
 		}
 		m.note(trace.Step{Kind: trace.Crash, Text: "the node ends: " + how})
 	}
-	p := m.process
+	p, waiting := m.process, m.waiting
 	m.process, m.booting, m.paused, m.waiting = nil, false, false, nil
+	for _, do := range waiting { // each finds that its process has ended
+		m.engine.After(0, do)
+	}
 	m.disk.Kill()
 	if p != nil {
 		p.end()
@@ -132,8 +135,8 @@ func (m *machine) pause(stop bool) {
 	}
 }
 
-// whenRunning does something now, or when the process is no longer paused.
-// What belongs to a process that has ended is forgotten.
+// whenRunning does something now, or when the process is no longer paused,
+// be it that it has ended.
 func (m *machine) whenRunning(do func()) {
 	if m.paused {
 		m.waiting = append(m.waiting, func() { m.whenRunning(do) })
@@ -169,9 +172,10 @@ func (m *machine) receive(pr *process, p parcel, from *machine) {
 	m.stateNote(pr)
 }
 
-// guard runs a process's code. A panic of it ends the process, as it would
-// end a real one, and is a broken rule.
-func (m *machine) guard(p *process, run func()) {
+// guard runs the present process's code. A panic of it ends the process, as
+// it would end a real one, and is a broken rule.
+func (m *machine) guard(run func()) {
+	boots := m.boots
 	defer func() {
 		r := recover()
 		if r == nil {
@@ -187,7 +191,7 @@ func (m *machine) guard(p *process, run func()) {
 		text := fmt.Sprint(r)
 		m.cluster.watch.Panicked(m.id, text)
 		m.say("panic: " + text)
-		if p == nil || !p.ended {
+		if m.boots == boots {
 			m.end(wire.Exit{Code: 2})
 		}
 	}()

@@ -32,6 +32,7 @@ type process struct {
 	core    *core.Core
 	log     *wal.Log
 	service *service.Service
+	found   core.SnapshotMeta // the snapshot that it began with
 	role    core.Role
 	leader  core.NodeID
 	ended   bool
@@ -67,7 +68,10 @@ type timer struct {
 // boot starts a process from what the disk holds.
 func (m *machine) boot(t *engine.Task, cfg core.Config, boot int) {
 	current := func() bool { return m.booting && m.boots == boot }
-	m.guard(nil, func() {
+	if !current() {
+		return // it ended before it began
+	}
+	m.guard(func() {
 		repaired := 0
 		log, err := wal.Open(m.disk.Mount(), dataDir, wal.Options{
 			SegmentBytes: m.cluster.cfg.SegmentBytes, OnRepair: func(wal.Repair) { repaired++ },
@@ -93,7 +97,7 @@ func (m *machine) boot(t *engine.Task, cfg core.Config, boot int) {
 		if err != nil {
 			panic("machines: the service's configuration: " + err.Error())
 		}
-		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}, saved: restored.HardState}
+		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}, saved: restored.HardState, found: restored.Snapshot}
 		m.process, m.booting = p, false
 		p.writer = m.engine.Go(p.write)
 		p.saver = m.engine.Go(p.save)
@@ -124,9 +128,6 @@ func (p *process) end() {
 			t.Stop()
 		}
 	}
-	for _, c := range p.calls {
-		c.broken = true
-	}
 	for _, id := range sortedIDs(p.calls) {
 		p.calls[id].finish(nil, nil)
 	}
@@ -139,7 +140,7 @@ func (p *process) step(ev core.Event) {
 		return
 	}
 	p.stepping = true
-	p.m.guard(p, func() {
+	p.m.guard(func() {
 		for i := 0; i < len(p.events) && !p.ended; i++ {
 			effects := p.core.Step(p.events[i])
 			p.m.changeNotes(effects)
@@ -308,7 +309,7 @@ func (p *process) fire(which core.Timer) {
 // message that came before it has set it anew.
 func (p *process) timersAfterPause() {
 	for which := range p.timers {
-		if !p.ended && p.timers[which].ran {
+		if !p.ended && !p.m.paused && p.timers[which].ran {
 			p.fire(core.Timer(which))
 		}
 	}

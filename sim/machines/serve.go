@@ -14,8 +14,7 @@ import (
 
 // call is a client's request under way in a process.
 type call struct {
-	done   func(reply *api.Reply, err *api.Error) // both nil: the process ended
-	broken bool
+	done func(reply *api.Reply, err *api.Error) // both nil: the process ended
 }
 
 func (c *call) finish(reply *api.Reply, err *api.Error) { c.done(reply, err) }
@@ -31,7 +30,7 @@ func (p *process) request(r api.Request, done func(*api.Reply, *api.Error)) {
 	if len(p.deadlines) == 1 {
 		p.awaitExpiry()
 	}
-	p.m.guard(p, func() { p.serve(p.service.Request(id, r)) })
+	p.m.guard(func() { p.serve(p.service.Request(id, r)) })
 }
 
 // deadline is when a request is given up, on the process's own clock. All wait
@@ -47,7 +46,7 @@ func (p *process) awaitExpiry() {
 	p.m.engine.After(p.m.mono.until(max(0, left)), func() {
 		p.m.whenRunning(func() {
 			if !p.ended {
-				p.m.guard(p, p.expire)
+				p.m.guard(p.expire)
 			}
 		})
 	})
@@ -131,7 +130,7 @@ func (p *process) applyNext() {
 	}
 	e := p.applies[0]
 	p.applies = p.applies[1:]
-	p.m.guard(p, func() {
+	p.m.guard(func() {
 		to, ok := p.hand(e)
 		if !ok || p.ended {
 			return
@@ -182,7 +181,9 @@ func (p *process) hand(e core.Effect) (to core.Index, ok bool) {
 			m.storageFailed(err)
 			return 0, false
 		}
-		m.cluster.count(snapshotsRestored)
+		if e.Snapshot == p.found {
+			m.cluster.count(snapshotsRestored)
+		}
 		m.cluster.watch.Snapshot(m.id, meta.Index, data)
 		m.logged("INFO", "snapshot installed", map[string]any{"index": uint64(meta.Index), "term": uint64(meta.Term), "bytes": len(data)})
 		p.serve(effects)

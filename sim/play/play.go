@@ -68,19 +68,9 @@ const (
 // cannot be written, or a fault that could not be healed: what the cluster did
 // wrong is in the Outcome.
 func Run(s Setup) (Outcome, error) {
-	e := engine.New()
-	p := &player{setup: s, engine: e, cluster: machines.New(e, s.Machines)}
-	defer e.Stop()
-	p.cluster.Boot()
-	err := p.bringUp()
-	if err == nil && !p.broken() {
-		p.begin()
-		err = p.toTheEnd()
-	}
-	if v := p.cluster.Watch().Broken(); v != nil {
-		p.note(trace.Step{Kind: trace.Violation, Node: v.Nodes[0], Text: string(v.Name) + ": " + v.Text})
-	}
-	return p.outcome(), err
+	p := newPlayer(s)
+	defer p.engine.Stop()
+	return p.run()
 }
 
 // expected is about how many events the history will have.
@@ -105,6 +95,25 @@ type player struct {
 	late     bool // invocations are over
 	finished bool
 	failed   error
+}
+
+func newPlayer(s Setup) *player {
+	e := engine.New()
+	return &player{setup: s, engine: e, cluster: machines.New(e, s.Machines)}
+}
+
+// run runs the test.
+func (p *player) run() (Outcome, error) {
+	p.cluster.Boot()
+	err := p.bringUp()
+	if err == nil && !p.broken() {
+		p.begin()
+		err = p.toTheEnd()
+	}
+	if v := p.cluster.Watch().Broken(); v != nil {
+		p.note(trace.Step{Kind: trace.Violation, Node: v.Nodes[0], Text: string(v.Name) + ": " + v.Text})
+	}
+	return p.outcome(), err
 }
 
 func (p *player) broken() bool {
