@@ -147,7 +147,8 @@ func (w *Watch) ReadReady(id core.NodeID, read uint64, index core.Index) {
 	least, asked := n.reads[read]
 	delete(n.reads, read)
 	if asked && index < least {
-		w.fail(ReadRound, []core.NodeID{id}, "%s answers a read as of entry %d, and %d were committed when it came", w.name(id), index, least)
+		first := w.committed[least-1].first
+		w.fail(ReadRound, []core.NodeID{id, first}, "%s answers a read as of entry %d, and %s had applied entry %d when it came", w.name(id), index, w.name(first), least)
 	}
 }
 

@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"partita/raft/core"
@@ -43,10 +44,11 @@ type origin struct {
 }
 
 // commitment is a committed entry. By is a term in which it was committed at
-// the latest.
+// the latest, first who applied it first.
 type commitment struct {
 	slot
-	by core.Term
+	by    core.Term
+	first core.NodeID
 }
 
 // New watches a cluster of nodes with these names, in order of their IDs.
@@ -81,7 +83,9 @@ func (w *Watch) fail(name Name, nodes []core.NodeID, format string, args ...any)
 	}
 	v := &Violation{Name: name, Step: w.step(), Text: fmt.Sprintf(format, args...)}
 	for _, id := range nodes {
-		v.Nodes = append(v.Nodes, w.name(id))
+		if !slices.Contains(v.Nodes, w.name(id)) {
+			v.Nodes = append(v.Nodes, w.name(id))
+		}
 	}
 	w.broken = v
 }
@@ -188,8 +192,9 @@ func (w *Watch) held(id core.NodeID) {
 		}
 	}
 	if top > 0 && holders < w.quorum() {
-		w.fail(CommittedLost, []core.NodeID{id}, "entry %s is committed, and the disks of only %d of %d nodes hold it",
-			pos(meta(top, w.committed[top-1].slot)), holders, len(w.nodes))
+		c := w.committed[top-1]
+		w.fail(CommittedLost, []core.NodeID{id, c.first}, "entry %s was applied by %s, and the disks of only %d of %d nodes hold it",
+			pos(meta(top, c.slot)), w.name(c.first), holders, len(w.nodes))
 	}
 }
 
@@ -210,8 +215,8 @@ func (w *Watch) Changed(id core.NodeID, now core.Changed) {
 			continue
 		}
 		if s, ok := n.memory.at(core.Index(i + 1)); !ok || s != c.slot {
-			w.fail(LeaderCompleteness, []core.NodeID{id}, "%s leads in term %d without entry %s, which was committed by term %d",
-				w.name(id), now.Term, pos(meta(core.Index(i+1), c.slot)), c.by)
+			w.fail(LeaderCompleteness, []core.NodeID{id, c.first}, "%s leads in term %d without entry %s, which %s had applied by term %d",
+				w.name(id), now.Term, pos(meta(core.Index(i+1), c.slot)), w.name(c.first), c.by)
 			return
 		}
 	}
@@ -226,11 +231,11 @@ func (w *Watch) Applied(id core.NodeID, entries []core.Entry) {
 		switch top := core.Index(len(w.committed)); {
 		case e.Index <= top:
 			if c := w.committed[e.Index-1]; c.slot != s {
-				w.fail(StateMachineSafety, []core.NodeID{id}, "%s applies another entry of term %d at %d, where one of term %d was applied",
-					w.name(id), e.Term, e.Index, c.term)
+				w.fail(StateMachineSafety, []core.NodeID{id, c.first}, "%s applies another entry of term %d at %d, where %s had applied one of term %d",
+					w.name(id), e.Term, e.Index, w.name(c.first), c.term)
 			}
 		case e.Index == top+1:
-			w.committed = append(w.committed, commitment{s, n.term})
+			w.committed = append(w.committed, commitment{s, n.term, id})
 			grown = true
 		default:
 			w.fail(StateMachineSafety, []core.NodeID{id}, "%s applies entry %d, and nobody has applied %d", w.name(id), e.Index, top+1)

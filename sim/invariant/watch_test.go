@@ -192,7 +192,7 @@ func completeness() []play {
 			committed(s)
 			s.write(4, hard(3, 4), log(1, 1)...)
 			s.leads(4, 3)
-		}, LeaderCompleteness, "n4 leads in term 3 without entry (2, term 2), which was committed by term 2"},
+		}, LeaderCompleteness, "n4 leads in term 3 without entry (2, term 2), which n1 had applied by term 2"},
 		{"a leader with another entry", 5, func(s *stage) {
 			committed(s)
 			s.write(4, hard(3, 4), log(1, 1, 1)...)
@@ -233,7 +233,7 @@ func machines() []play {
 			s.Applied(1, log(1, 1))
 			s.write(3, hard(2, 3), log(1, 2)...)
 			s.Applied(3, log(1, 2))
-		}, StateMachineSafety, "n3 applies another entry of term 2 at 1, where one of term 1 was applied"},
+		}, StateMachineSafety, "n3 applies another entry of term 2 at 1, where n1 had applied one of term 1"},
 		{"an entry that is too far on", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1, 1)...)
 			s.Applied(1, log(2, 1))
@@ -277,7 +277,7 @@ func quorums() []play {
 		{"committed by two disks of five", 5, func(s *stage) {
 			s.all(pair, 1, log(1, 1)...)
 			s.Applied(1, log(1, 1))
-		}, CommittedLost, "entry (1, term 1) is committed, and the disks of only 2 of 5 nodes hold it"},
+		}, CommittedLost, "entry (1, term 1) was applied by n1, and the disks of only 2 of 5 nodes hold it"},
 		{"committed by three disks of five", 5, func(s *stage) {
 			s.all(trio, 1, log(1, 1)...)
 			s.Applied(1, log(1, 1))
@@ -344,7 +344,7 @@ func reads() []play {
 			committed(s)
 			s.ReadAsked(3, 7)
 			s.ReadReady(3, 7, 1)
-		}, ReadRound, "n3 answers a read as of entry 1, and 2 were committed when it came"},
+		}, ReadRound, "n3 answers a read as of entry 1, and n1 had applied entry 2 when it came"},
 		{"a read of all that was committed", 3, func(s *stage) {
 			committed(s)
 			s.ReadAsked(3, 7)
