@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Name, s.Seed = fmt.Sprintf("seed-%d", seed), seed
 	s.Description = "drawn by an exploration"
 	s.Nodes = pick(rng, 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7)
+	if n, ok := o.nodes(); ok {
+		s.Nodes = n // before the faults are drawn: not every kind fits every cluster
+	}
 	drawNode(rng, &s.Node)
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
 	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
@@ -51,6 +55,17 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
 	return drawn, nil
+}
+
+// nodes is the size of the cluster, if it is not to be drawn. What is no
+// number is left for the scenario to refuse.
+func (o Options) nodes() (int, bool) {
+	for _, override := range o.Overrides {
+		if n, err := strconv.Atoi(override.Value); override.Path == "nodes" && err == nil {
+			return n, true
+		}
+	}
+	return 0, false
 }
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
