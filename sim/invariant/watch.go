@@ -149,12 +149,24 @@ func (w *Watch) Durable(id core.NodeID, number uint64) {
 	n := w.at(id)
 	done := 0
 	for done < len(n.writes) && n.writes[done].number <= number {
+		w.kept(id, n.hard, n.writes[done].hard)
 		n.reach(n.writes[done])
 		done++
 	}
 	n.writes = append(n.writes[:0], n.writes[done:]...)
 	w.agreement(n)
 	w.held(id)
+}
+
+// kept checks that a disk which says a term, and whom the vote of it went to, is
+// not made to say otherwise: by that it would be given twice (figure 2, votedFor).
+func (w *Watch) kept(id core.NodeID, was, is core.HardState) {
+	switch {
+	case is.Term < was.Term:
+		w.fail(DurablePromises, []core.NodeID{id}, "%s goes back from term %d to term %d on its disk", w.name(id), was.Term, is.Term)
+	case is.Term == was.Term && was.Vote != core.None && is.Vote != was.Vote:
+		w.fail(DurablePromises, []core.NodeID{id}, "%s takes its vote of term %d for %s back from its disk", w.name(id), was.Term, w.name(was.Vote))
+	}
 }
 
 // reach puts a write onto the disk.

@@ -45,6 +45,9 @@ type parcel struct {
 	number   int
 	envelope core.Envelope
 	sent     time.Duration
+	// stray says that the network has taken it out of the connection's stream: it
+	// arrives whatever becomes of the connection, at the receiver's next process too.
+	stray bool
 }
 
 func newLink(c *Cluster, from, to *machine) *link {
@@ -56,7 +59,7 @@ func (l *link) send(e core.Envelope) {
 	c := l.cluster
 	c.count(messagesSent)
 	c.messages++
-	p := parcel{c.messages, e, c.engine.Now()}
+	p := parcel{number: c.messages, envelope: e, sent: c.engine.Now()}
 	if c.cfg.Trace {
 		c.note(trace.Step{Kind: trace.Send, Node: l.from.name, Peer: l.to.name, Message: p.number, Text: c.describe(e)})
 	}
@@ -127,15 +130,22 @@ func (l *link) disturbed(p parcel, delay time.Duration) {
 		count.Reordered++
 		l.cluster.count(messagesReordered)
 		at += time.Duration(l.upTo(r.Spread))
+		l.strayed(p, at)
 	} else {
 		l.last = at
+		l.arrive(p, at)
 	}
-	l.arrive(p, at)
 	if l.chance(r.Duplicate) {
 		count.Duplicated++
 		l.cluster.count(messagesDuplicated)
-		l.arrive(p, at+time.Duration(l.upTo(r.Spread)))
+		l.strayed(p, at+time.Duration(l.upTo(r.Spread)))
 	}
+}
+
+// strayed delivers a message outside of any connection.
+func (l *link) strayed(p parcel, at time.Duration) {
+	p.stray = true
+	l.arrive(p, at)
 }
 
 func (l *link) chance(probability float64) bool {
@@ -155,7 +165,7 @@ func (l *link) arrived(p parcel) {
 	switch {
 	case l.rule != nil:
 		l.hold(p, now)
-	case p.sent < l.redialed:
+	case p.sent < l.redialed && !p.stray:
 		l.lose(p, "lost: the connection was closed")
 	case len(l.held) > 0:
 		l.held = append(l.held, p)
