@@ -49,12 +49,27 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
-	overrides := append([]scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: drawFaults(rng, nodes, o.Faults)}}, o.Overrides...)
+	faults := drawFaults(rng, nodes, o.Faults)
+	overrides := []scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: faults}}
+	for _, override := range o.Overrides {
+		if !notDrawn(override.Path, faults) {
+			overrides = append(overrides, override)
+		}
+	}
 	drawn, err := scenario.Parse(s.Name+".yaml", text, overrides...)
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
 	return drawn, nil
+}
+
+// notDrawn says whether a key is one of a kind of faults that this seed does
+// without.
+func notDrawn(path, faults string) bool {
+	rest, ofFaults := strings.CutPrefix(path, "nemesis.")
+	kind, _, _ := strings.Cut(rest, ".")
+	_, err := nemesis.KindOf(kind)
+	return ofFaults && err == nil && !strings.Contains(faults, kind+": {")
 }
 
 // nodes is how many nodes there are to be: the override goes before what was

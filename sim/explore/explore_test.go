@@ -365,3 +365,29 @@ func TestASearchFindsTheSame(t *testing.T) {
 		t.Errorf("one worker found\n%s\nfour found\n%s", all[0], all[1])
 	}
 }
+
+// TestAKeyOfAKindThatIsNotDrawn is for the seeds that draw it.
+func TestAKeyOfAKindThatIsNotDrawn(t *testing.T) {
+	set := scenario.Override{Flag: "--set", Path: "nemesis.kill.for", Value: "130ms"}
+	with := 0
+	for seed := range int64(60) {
+		s, err := Draw(seed+1, Options{Overrides: []scenario.Override{set}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range s.Nemesis {
+			if kill, ok := f.Options.(*nemesis.KillOptions); ok {
+				if with++; kill.For != 130*time.Millisecond {
+					t.Errorf("seed %d kills for %v", seed+1, kill.For)
+				}
+			}
+		}
+	}
+	if with == 0 || with == 60 {
+		t.Errorf("%d of 60 seeds draw kill", with)
+	}
+	set.Path = "nemesis.kil.for"
+	if _, err := Draw(1, Options{Overrides: []scenario.Override{set}}); err == nil {
+		t.Error("a kind that there is not was taken")
+	}
+}
