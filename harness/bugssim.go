@@ -28,6 +28,7 @@ const (
 	searchTime   = time.Minute
 	seedsApart   = 1_000_000 // between the first seeds of two searches for a bug
 	unbrokenTime = time.Minute
+	stormTime    = 10 * time.Second // of the unbroken build under what one header asks for
 )
 
 // hunt is the searches for one bug.
@@ -46,11 +47,11 @@ func runBugsSim(ctx context.Context, out io.Writer, bugs []catalogue.Bug, search
 	if err != nil {
 		return broke(err)
 	}
-	temp, err := os.MkdirTemp("", "partita-bugs-")
+	temp, done, err := tempFolder()
 	if err != nil {
 		return broke(err)
 	}
-	defer os.RemoveAll(temp)
+	defer done()
 	fmt.Fprintf(out, "%-30s %-8s %-22s %-20s %-12s %s\n", "bug", "caught", "seeds (median, worst)", "s (median, worst)", "exhaustive", "by")
 	caught, missed := 0, []string(nil)
 	var medians []float64
@@ -60,14 +61,14 @@ func runBugsSim(ctx context.Context, out io.Writer, bugs []catalogue.Bug, search
 		if h.err != nil {
 			return broke(fmt.Errorf("%s: %w", h.bug.Slug, h.err))
 		}
+		medians = append(medians, median(h.seconds(searches)))
 		if len(h.catches) == searches {
 			caught++
-			medians = append(medians, median(h.seconds()))
 		} else {
 			missed = append(missed, h.bug.Slug)
 		}
 	}
-	alarms, err := unbrokenSearch(ctx, out, firstSeed, temp)
+	alarms, err := unbrokenSearches(ctx, out, bugs, firstSeed, temp)
 	if err != nil {
 		return broke(err)
 	}
@@ -122,6 +123,9 @@ func (h *hunt) run(ctx context.Context, searches int, firstSeed int64, temp stri
 		return err
 	}
 	defer os.RemoveAll(folder)
+	if len(h.bug.Simulated) == 0 {
+		return nil // nothing that failed would be a catch
+	}
 	sim, err := findSimulator(ctx, h.bug.Slug, folder)
 	if err != nil {
 		return err
@@ -168,7 +172,7 @@ func search(ctx context.Context, sim simulator, folder string, firstSeed int64, 
 	var said bytes.Buffer
 	args := append([]string{"explore", "--out", file, "--seed", strconv.FormatInt(firstSeed, 10), "--seeds", "0", "--time", limit.String(), "--workers", "1"}, flags...)
 	code, err := sim.run(ctx, &said, args...)
-	if err == nil && code > exitInvalid {
+	if err == nil && code > exitUnknown {
 		err = fmt.Errorf("the simulator ended with exit status %d", code)
 	}
 	if err != nil {
@@ -177,26 +181,47 @@ func search(ctx context.Context, sim simulator, folder string, firstSeed int64, 
 	return one, readFound(file, &one)
 }
 
-// unbrokenSearch searches in the unbroken build and counts the alarms.
-func unbrokenSearch(ctx context.Context, out io.Writer, firstSeed int64, temp string) (int, error) {
+// unbrokenSearches searches in the unbroken build, as a search without a bug
+// does and then under everything that a header asks for, and counts the alarms.
+func unbrokenSearches(ctx context.Context, out io.Writer, bugs []catalogue.Bug, firstSeed int64, temp string) (int, error) {
 	sim, err := findSimulator(ctx, "", temp)
 	if err != nil {
 		return 0, err
 	}
-	one, err := search(ctx, sim, temp, firstSeed, unbrokenTime, "--failures", "0", "--workers", strconv.Itoa(runtime.GOMAXPROCS(0)))
-	if err != nil {
-		return 0, err
+	alarms, asked := 0, map[string]bool{}
+	for _, b := range append([]catalogue.Bug{{}}, bugs...) {
+		what, limit := strings.Join(b.Explore, " "), stormTime
+		if asked[what] {
+			continue
+		}
+		if asked[what] = true; what == "" {
+			limit = unbrokenTime
+		}
+		flags := append([]string{"--failures", "0", "--workers", strconv.Itoa(runtime.GOMAXPROCS(0))}, searchFlags(b)[2:]...)
+		one, err := search(ctx, sim, temp, firstSeed, limit, flags...)
+		if err != nil {
+			return 0, err
+		}
+		fmt.Fprintf(out, "%-30s %-8s %d seeds in %.0f s, %d undecided\n", "(no bug) "+of(b), "-", one.Seeds, one.Seconds, len(one.Undecided))
+		for _, f := range one.Failures {
+			fmt.Fprintf(out, "FALSE ALARM: seed %d: %s: %s\n", f.Seed, f.Check, f.Reason)
+		}
+		alarms += len(one.Failures)
 	}
-	fmt.Fprintf(out, "%-30s %-8s %d seeds in %.0f s\n", "(none)", "-", one.Seeds, one.Seconds)
-	for _, f := range one.Failures {
-		fmt.Fprintf(out, "FALSE ALARM: seed %d: %s: %s\n", f.Seed, f.Check, f.Reason)
+	return alarms, nil
+}
+
+// of says whose settings a search without a bug has.
+func of(b catalogue.Bug) string {
+	if b.Slug == "" {
+		return ""
 	}
-	return len(one.Failures), nil
+	return "as for " + b.Slug
 }
 
 // row is a bug's line of the table.
 func (h *hunt) row(searches int, depths map[string]string) string {
-	seeds, seconds := []float64(nil), h.seconds()
+	seeds, seconds := []float64(nil), h.seconds(searches)
 	by := []string(nil)
 	for _, c := range h.catches {
 		seeds = append(seeds, float64(c.Seeds))
@@ -228,11 +253,15 @@ func (h *hunt) row(searches int, depths map[string]string) string {
 	return fmt.Sprintf("%-30s %-8s %-22s %-20s %-12s %s", h.bug.Slug, fmt.Sprintf("%d/%d", len(h.catches), searches), n, t, depth, how)
 }
 
-// seconds are the times to a catch.
-func (h *hunt) seconds() []float64 {
+// seconds are the times to a catch; a search that caught nothing took all it
+// was given.
+func (h *hunt) seconds(searches int) []float64 {
 	var all []float64
 	for _, c := range h.catches {
 		all = append(all, c.Seconds)
+	}
+	for len(all) < searches {
+		all = append(all, searchTime.Seconds())
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,6 +111,8 @@ func (x exhaustiveFlags) everyBug(ctx context.Context, out io.Writer) error {
 		return broke(err)
 	}
 	var table strings.Builder
+	hash, dirty := commit(ctx)
+	fmt.Fprintf(&table, "# of commit %s, with changes: %v\n", hash, dirty)
 	table.WriteString("# bug\tactions\trule\tbounds\tdistinct states\tseconds\n")
 	var missed []string
 	looked := 0
@@ -123,9 +126,9 @@ func (x exhaustiveFlags) everyBug(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		last := all[len(all)-1]
-		if last.Violation == "" {
+		if !slices.Contains(b.Simulated, last.Violation) {
 			missed = append(missed, b.Slug)
-			fmt.Fprintf(out, "%-30s NOT FOUND within %s: %s\n", b.Slug, b.Exhaustive, last.Stop)
+			fmt.Fprintf(out, "%-30s NOT FOUND within %s: %s %s\n", b.Slug, last.Bounds, last.Stop, last.Violation)
 			continue
 		}
 		fmt.Fprintf(out, "%-30s %2d actions  %-26s within %-12s %9d distinct states, %.1f s\n", b.Slug, last.Actions, last.Violation, last.Bounds, last.Distinct, last.Seconds)

@@ -28,6 +28,8 @@ type found struct {
 	Seeds    int         `json:"seeds"`
 	Seconds  float64     `json:"seconds"`
 	Failures []foundSeed `json:"failures"`
+	// Undecided are seeds with a key that could not be decided.
+	Undecided []int64 `json:"undecided"`
 }
 
 // foundSeed is a seed that failed.
@@ -52,10 +54,18 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 		Use:   "explore",
 		Short: "run simulated tests drawn from seeds, on all cores, until one fails",
 		Long: "Each seed draws a whole test: cluster size, settings, workload and faults. It runs in the simulator, which also watches the rules of Raft inside the cluster. " +
-			"A seed that fails is run again into a folder of results, with a report, and can be shrunk. With --exhaustive nothing is left to chance.\n\nExit status: 0 no seed failed, 1 one did, 254 bad arguments, 255 it broke.",
+			"A seed that fails is run again into a folder of results, with a report, and can be shrunk. With --exhaustive nothing is left to chance.\n\nExit status: 0 no seed failed, 1 one did, 2 none did and not everything that was asked for was seen (a key undecided, something never reached, bounds not exhausted), 254 bad arguments, 255 it broke.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if x.on || x.all {
+				for _, name := range []string{"seed", "seeds", "failures", "faults", "set", "coverage", "keep"} {
+					if cmd.Flags().Changed(name) {
+						return usage(fmt.Errorf("--%s: an exhaustive search draws nothing and has no use for it", name))
+					}
+				}
+				if x.all && f.bug != "" {
+					return usage(fmt.Errorf("--bug %s: --exhaustive-bugs takes every bug; --exhaustive takes one", f.bug))
+				}
 				x.bug, x.results, x.limit, x.workers = f.bug, f.results, limit, workers
 				return x.run(cmd.Context(), stdout)
 			}
@@ -103,11 +113,11 @@ func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) 
 			return usage(fmt.Errorf("--bug: %w", err))
 		}
 	}
-	temp, err := os.MkdirTemp("", "partita-explore-")
+	temp, done, err := tempFolder()
 	if err != nil {
 		return broke(err)
 	}
-	defer os.RemoveAll(temp)
+	defer done()
 	sim, err := findSimulator(ctx, f.bug, temp)
 	if err != nil {
 		return broke(err)
@@ -115,16 +125,18 @@ func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) 
 	defer sim.done()
 	file := filepath.Join(temp, "found.json")
 	code, err := sim.run(ctx, out, append([]string{"explore", "--out", file}, args...)...)
-	if err != nil {
-		return broke(err)
-	}
 	if code == exitUsage {
 		return &exitError{code: exitUsage}
+	}
+	if err != nil && code != exitInvalid {
+		return broke(err)
 	}
 	var all found
 	if err := readFound(file, &all); err != nil {
 		return broke(err)
 	}
+	// What was found before an interruption is not lost by it.
+	ctx = context.WithoutCancel(ctx)
 	for i, one := range all.Failures {
 		if i == f.keep {
 			fmt.Fprintf(out, "%d more failing seeds are not run again (--keep)\n", len(all.Failures)-i)
@@ -135,7 +147,7 @@ func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) 
 		}
 	}
 	if code != 0 {
-		return &exitError{code: exitInvalid}
+		return &exitError{code: code}
 	}
 	return nil
 }
@@ -158,9 +170,13 @@ func runAgain(ctx context.Context, out io.Writer, f exploreFlags, one foundSeed)
 	}
 	fmt.Fprintf(out, "\n%s again, into a folder:\n", name)
 	flags := runFlags{cluster: simCluster, results: f.results, bug: f.bug}
+	err = execute(ctx, out, flags, s)
 	var e *exitError
-	if err := execute(ctx, out, flags, s); err != nil && (!errors.As(err, &e) || e.code == exitBroke) {
+	switch {
+	case errors.As(err, &e) && e.code == exitInvalid:
+		return nil
+	case errors.As(err, &e) && e.code == exitBroke:
 		return err
 	}
-	return nil
+	return broke(fmt.Errorf("%s failed by %q and does not when it is run again: the simulator does not repeat itself", name, one.Check))
 }

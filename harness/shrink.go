@@ -51,11 +51,11 @@ func shrink(ctx context.Context, out io.Writer, what, bug, results string, attem
 			return usage(fmt.Errorf("--bug: %w", err))
 		}
 	}
-	temp, err := os.MkdirTemp("", "partita-shrink-")
+	temp, done, err := tempFolder()
 	if err != nil {
 		return broke(err)
 	}
-	defer os.RemoveAll(temp)
+	defer done()
 	sim, err := findSimulator(ctx, bug, temp)
 	if err != nil {
 		return broke(err)

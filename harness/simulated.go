@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"time"
 
 	"partita/harness/catalogue"
@@ -51,23 +53,28 @@ func findSimulator(ctx context.Context, bug, folder string) (simulator, error) {
 const simulatorGrace = 10 * time.Second
 
 // run runs the simulator and gives its exit status. An error is that it could
-// not be run, or broke.
+// not be run, broke, or was interrupted; the status may say all the same what it
+// had found. It ends with this process, however that ends.
 func (s simulator) run(ctx context.Context, out io.Writer, args ...string) (int, error) {
 	cmd := exec.CommandContext(ctx, s.path, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = simulatorGrace
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // that signal comes when the thread ends that started it
+	defer runtime.UnlockOSThread()
 	err := cmd.Run()
-	var exit *exec.ExitError
+	code := exitBroke
+	if cmd.ProcessState != nil {
+		code = cmd.ProcessState.ExitCode()
+	}
 	switch {
 	case ctx.Err() != nil:
-		return 0, fmt.Errorf("the simulator was interrupted: %w", ctx.Err())
-	case errors.As(err, &exit) && exit.ExitCode() >= 0 && exit.ExitCode() < exitBroke:
-		return exit.ExitCode(), nil
-	case err != nil:
-		return 0, fmt.Errorf("the simulator broke: %w", err)
+		return code, fmt.Errorf("the simulator was interrupted: %w", ctx.Err())
+	case err != nil && (code < 0 || code >= exitBroke):
+		return exitBroke, fmt.Errorf("the simulator broke: %w", err)
 	}
-	return 0, nil
+	return code, nil
 }
 
 // simulate runs the scenario in the simulator, which leaves the same record in

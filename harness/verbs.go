@@ -295,9 +295,16 @@ func doctorCommand(stdout io.Writer) *cobra.Command {
 func cleanCommand(stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
-		Short: "remove the containers, networks and volumes that dead runs left; live runs are spared",
+		Short: "remove the containers, networks, volumes and builds that dead runs left; live runs are spared",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			builds, err := sweepTemp()
+			if err != nil {
+				return broke(err)
+			}
+			for _, dir := range builds {
+				fmt.Fprintf(stdout, "removed %s\n", dir)
+			}
 			swept, err := docker.Sweep(cmd.Context())
 			for _, id := range swept {
 				fmt.Fprintf(stdout, "removed what run %s left\n", id)
@@ -305,7 +312,7 @@ func cleanCommand(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return broke(err)
 			}
-			if len(swept) == 0 {
+			if len(swept)+len(builds) == 0 {
 				fmt.Fprintln(stdout, "nothing to remove")
 			}
 			return nil

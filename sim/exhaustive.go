@@ -17,12 +17,12 @@ import (
 	"partita/sim/exhaustive"
 )
 
-// exitOpen is the exit status of a search that ended before it had visited
-// everything within its bounds.
+// exitOpen is the exit status of a search that ended before it had seen all
+// that was asked for: every state within its bounds, or everything counted.
 const exitOpen = 2
 
 // errOpen says so; it has been told.
-var errOpen = errors.New("not exhausted")
+var errOpen = errors.New("not all was seen")
 
 // exhaustiveFlags are the flags of sim exhaustive.
 type exhaustiveFlags struct {
@@ -41,7 +41,7 @@ func exhaustiveCommand(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exhaustive",
 		Short: "visit every state of three nodes within bounds, breadth first",
-		Args:  cobra.NoArgs,
+		Args:  arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.list {
 				listBounds(stdout)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -124,8 +125,8 @@ func search(cmd *cobra.Command, stdout io.Writer, f exploreFlags) error {
 		return errFound
 	case cmd.Context().Err() != nil:
 		return fmt.Errorf("interrupted after %d seeds", found.Seeds)
-	case len(missed) > 0:
-		return errFound
+	case len(missed) > 0 || len(found.Undecided) > 0:
+		return errOpen
 	}
 	return nil
 }
@@ -149,13 +150,11 @@ func cover(w io.Writer, f *explore.Found) (missed []string) {
 			missed = append(missed, name)
 		}
 	}
-	kinds := make([]string, 0, len(f.Faults))
-	for kind := range f.Faults {
-		kinds = append(kinds, kind)
-	}
-	slices.Sort(kinds)
-	for _, kind := range kinds {
-		fmt.Fprintf(w, "  %-32s %d\n", "fault "+kind, f.Faults[kind])
+	for _, kind := range slices.Sorted(maps.Keys(f.Asked)) {
+		fmt.Fprintf(w, "  %-32s %d of %d evident\n", "fault "+kind, f.Evident[kind], f.Asked[kind])
+		if f.Evident[kind] == 0 {
+			missed = append(missed, "fault "+kind)
+		}
 	}
 	if len(missed) > 0 {
 		fmt.Fprintf(w, "never reached: %s\n", strings.Join(missed, ", "))
@@ -168,6 +167,8 @@ type summary struct {
 	Seeds    int       `json:"seeds"`
 	Seconds  float64   `json:"seconds"`
 	Failures []failure `json:"failures"`
+	// Undecided are seeds with a key that could not be decided.
+	Undecided []int64 `json:"undecided"`
 }
 
 // failure is a seed that failed, with its scenario to be run again.
@@ -181,7 +182,7 @@ type failure struct {
 }
 
 func write(path string, found *explore.Found) error {
-	r := summary{Seeds: found.Seeds, Seconds: found.Took.Seconds(), Failures: []failure{}}
+	r := summary{Seeds: found.Seeds, Seconds: found.Took.Seconds(), Failures: []failure{}, Undecided: found.Undecided}
 	for _, f := range found.Failures {
 		text, err := f.Scenario.YAML()
 		if err != nil {

@@ -4,8 +4,8 @@
 // system under test, which the harness never does.
 //
 // Exit status: 0 nothing was found wrong, 1 a rule was broken or a seed failed,
-// 2 an exhaustive search ended before it was through, or there was nothing to
-// shrink, 254 bad arguments, 255 it broke itself.
+// 2 a search ended before it had seen all that was asked for, or there was
+// nothing to shrink, 254 bad arguments, 255 it broke itself.
 package main
 
 import (

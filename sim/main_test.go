@@ -108,7 +108,7 @@ func TestExitStatus(t *testing.T) {
 		{"explore --set nodes=12", 254, "nodes: 12: want 1 to 9"},
 		{"explore --seeds 1 --set nemesis=[] --set nodes=1", 0, ""},
 		{"explore --seeds 1 --set nemesis=[] --set nodes=1 --out " + empty + "/none/found.json", 255, "no such file or directory"},
-		{"explore --seeds 1 --set nemesis=[] --set nodes=1 --coverage", 1, ""},
+		{"explore --seeds 1 --set nemesis=[] --set nodes=1 --coverage", 2, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.args, func(t *testing.T) {

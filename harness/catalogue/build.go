@@ -55,7 +55,7 @@ func (b Bug) Apply(root string) (map[string][]byte, error) {
 func Build(ctx context.Context, root string, bug *Bug, pkg, out string) error {
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", out}
 	if bug != nil {
-		dir, err := os.MkdirTemp("", "partita-bug-")
+		dir, err := os.MkdirTemp(filepath.Dir(out), "overlay-")
 		if err != nil {
 			return fmt.Errorf("catalogue: %w", err)
 		}

@@ -133,16 +133,19 @@ func owed(missing []need) string {
 }
 
 // asked are those of the missing answers that somebody asked for in the
-// window.
+// window, and early enough: a node that has not answered what was asked in the last
+// third of it may do so yet.
 func (in *AvailabilityInput) asked(window interval, missing []need) []need {
 	var all []need
+	late := window.from + 2*(window.to-window.from)/3
 	for _, n := range missing {
 		kinds := in.Reads
 		if n.what == "write" {
 			kinds = in.Writes
 		}
 		if slices.ContainsFunc(in.Operations, func(op history.Operation) bool {
-			return op.Invoke.Node == n.node && slices.Contains(kinds, op.Invoke.F) && op.Invoke.Time >= window.from && op.Invoke.Time <= window.to
+			return op.Invoke.Node == n.node && slices.Contains(kinds, op.Invoke.F) && op.Invoke.Time >= window.from &&
+				(op.Invoke.Time <= late || op.Complete.Time <= window.to)
 		}) {
 			all = append(all, n)
 		}

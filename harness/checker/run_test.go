@@ -237,7 +237,10 @@ func TestAvailabilityOfAScript(t *testing.T) {
 		"all answered":    {join(many(1, "read", history.OK, "n1", 11*s), many(1, "write", history.OK, "n1", 12*s)), Valid, ""},
 		"nobody asked":    {nil, Unknown, "the script asked for no read on n1, write on n1"},
 		"asked too early": {many(1, "write", history.Fail, "n1", 9*s), Unknown, "the script asked for no read on n1"},
-		"asked in vain":   {many(1, "write", history.Fail, "n1", 12*s), Invalid, "no ok write on n1, within"},
+		"asked too late": {[]history.Operation{{
+			Invoke:   history.Event{Type: history.Invoke, F: "read", Node: "n1", Time: 19999 * time.Millisecond},
+			Complete: history.Event{Type: history.OK, F: "read", Node: "n1", Time: 20001 * time.Millisecond}}}, Unknown, "the script asked for no read on n1"},
+		"asked in vain": {many(1, "write", history.Fail, "n1", 12*s), Invalid, "no ok write on n1, within"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Availability(AvailabilityInput{Operations: c.ops, Faults: []cluster.Fault{{At: 5 * s, Healed: 10 * s}},

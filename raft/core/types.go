@@ -114,7 +114,7 @@ type Config struct {
 
 	// NoPreVote leaves out the pre-election (thesis §9.6): a member whose
 	// election timer ran out stands for election at once. For searches that are to
-	// see both, and for hosts that count terms.
+	// see both.
 	NoPreVote bool
 
 	// Seed feeds this member's own random source (election jitter).

@@ -17,7 +17,7 @@ type Preset struct {
 // Presets are the bounds that every change of the core is searched within, those
 // with the fewest states first.
 func Presets() []Preset {
-	base := Options{Start: Elected, NoPreVote: true, Batch: 4, Terms: 2, InFlight: 12, Timeouts: 2, Time: 10 * time.Minute}
+	base := Options{Start: Elected, NoPreVote: true, Batch: 4, Terms: 2, InFlight: 16, Timeouts: 2, Time: 10 * time.Minute}
 	with := func(name, why string, change func(o *Options)) Preset {
 		o := base
 		change(&o)
@@ -46,7 +46,7 @@ func Presets() []Preset {
 			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
 		}),
 		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
-			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 14, 17
+			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 20, 17
 		}),
 	}
 }

@@ -68,9 +68,9 @@ func Report(w io.Writer, r Result) {
 	}
 	switch r.Stop {
 	case Exhausted:
-		fmt.Fprintln(w, "exhausted: no rule can be broken within these bounds")
+		fmt.Fprintln(w, "exhausted"+r.unless()+": no rule can be broken within these bounds")
 	case AtDepth:
-		fmt.Fprintf(w, "exhausted to depth %d: no rule can be broken by so many actions within these bounds\n", r.Depth())
+		fmt.Fprintf(w, "exhausted to depth %d%s: no rule can be broken by so many actions within these bounds\n", r.Depth(), r.unless())
 	case Violated:
 		fmt.Fprintf(w, "violated: %v\nshortest path, %d actions from the start:\n", r.Violation, r.Actions)
 		if err := trace.Tell(w, r.Path); err != nil {
@@ -83,4 +83,13 @@ func Report(w io.Writer, r Result) {
 	case Stopped:
 		fmt.Fprintln(w, "not exhausted: stopped")
 	}
+}
+
+// unless says what the bound on messages in flight leaves out: a message that
+// is lost, or has no effect, is not taken out of flight, and keeps its place.
+func (r *Result) unless() string {
+	if r.Cut.InFlight == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" but for what needs more than %d messages in flight, lost ones among them", r.Options.InFlight)
 }

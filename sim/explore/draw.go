@@ -36,6 +36,7 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
 	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
 	s.Workload.Concurrency = scenario.Concurrency{Count: pick(rng, 2, 3, 4), PerNode: true}
+	o.settle(&s)
 	// At least one operation a second of each client: the checks have to see
 	// every node come back.
 	s.Workload.Rate = pick(rng, 1.0, 2, 5, 15, 30) * float64(s.Workload.Concurrency.Of(s.Nodes))
@@ -45,11 +46,7 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
-	nodes, err := o.nodes(s.Nodes)
-	if err != nil {
-		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
-	}
-	faults := drawFaults(rng, nodes, o.Faults)
+	faults := drawFaults(rng, s.Nodes, o.Faults)
 	overrides := []scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: faults}}
 	for _, override := range o.Overrides {
 		if !notDrawn(override.Path, faults) {
@@ -72,20 +69,20 @@ func notDrawn(path, faults string) bool {
 	return ofFaults && err == nil && !strings.Contains(faults, kind+": {")
 }
 
-// nodes is how many nodes there are to be: the override goes before what was
-// drawn, since it decides what faults there can be.
-func (o Options) nodes(drawn int) (int, error) {
+// settle takes over the keys that are not drawn and on which draws depend:
+// what faults there can be, and how much clients ask. What is wrong with them is
+// said when the whole scenario is read.
+func (o Options) settle(s *scenario.Scenario) {
 	for _, override := range o.Overrides {
-		if override.Path != "nodes" {
-			continue
+		given, err := scenario.Parse("given.yaml", []byte("nodes: 1\n"), override)
+		switch {
+		case err != nil:
+		case override.Path == "nodes":
+			s.Nodes = given.Nodes
+		case override.Path == "workload.concurrency":
+			s.Workload.Concurrency = given.Workload.Concurrency
 		}
-		s, err := scenario.Parse("", []byte("name: nodes\n"), override)
-		if err != nil {
-			return 0, err
-		}
-		drawn = s.Nodes
 	}
-	return drawn, nil
 }
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }

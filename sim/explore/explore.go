@@ -2,6 +2,7 @@ package explore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,7 +45,8 @@ type Found struct {
 	Busy       time.Duration // real time, summed over the workers
 	Took       time.Duration // real time
 	Coverage   map[string]int
-	Faults     map[string]int // faults with evidence, by kind and shape
+	Asked      map[string]int // faults, by kind and shape
+	Evident    map[string]int // those of them with evidence
 }
 
 // seed is one seed that has run.
@@ -89,7 +91,7 @@ func Run(ctx context.Context, s Search, progress func(*Found)) (*Found, error) {
 			}
 		}
 	}()
-	f := &Found{Coverage: map[string]int{}, Faults: map[string]int{}}
+	f := &Found{Coverage: map[string]int{}, Asked: map[string]int{}, Evident: map[string]int{}}
 	var failed error
 	for one := range done {
 		if one.err != nil && failed == nil {
@@ -134,6 +136,9 @@ func Try(ctx context.Context, s *scenario.Scenario) (Verdict, play.Outcome, erro
 	}
 	setup.StopAtViolation = true
 	outcome, err := play.Run(setup)
+	if errors.Is(err, play.ErrNoLeader) {
+		return Verdict{Check: "availability", Reason: err.Error()}, outcome, nil
+	}
 	if err != nil {
 		return Verdict{}, outcome, fmt.Errorf("explore: seed %d: %w", s.Seed, err)
 	}
@@ -149,12 +154,12 @@ func (f *Found) add(one seed, after time.Duration) {
 		f.Coverage[name] += one.outcome.Coverage[name]
 	}
 	for _, fault := range one.outcome.Faults {
-		if fault.Evident {
-			kind := fault.Nemesis
-			if fault.Shape != "" {
-				kind += " " + fault.Shape
-			}
-			f.Faults[kind]++
+		kind := fault.Nemesis
+		if fault.Shape != "" {
+			kind += " " + fault.Shape
+		}
+		if f.Asked[kind]++; fault.Evident {
+			f.Evident[kind]++
 		}
 	}
 	f.Operations += len(one.outcome.Events) / 2

@@ -285,7 +285,7 @@ func TestSearchEnds(t *testing.T) {
 		if err != nil || f.Seeds != 5 || told != 5 || len(f.Failures) > 0 {
 			t.Fatalf("found %+v, told %d times, %v", f, told, err)
 		}
-		if f.Operations == 0 || f.Simulated < 50*time.Second || f.Busy == 0 || f.Coverage["boots"] != 5 || len(f.Faults) > 0 {
+		if f.Operations == 0 || f.Simulated < 50*time.Second || f.Busy == 0 || f.Coverage["boots"] != 5 || len(f.Evident) > 0 {
 			t.Errorf("counted %+v", f)
 		}
 	})
@@ -359,10 +359,30 @@ func TestASearchFindsTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, fmt.Sprint(f.Seeds, f.Failures, f.Undecided, f.Operations, f.Simulated, f.Coverage, f.Faults))
+		all = append(all, fmt.Sprint(f.Seeds, f.Failures, f.Undecided, f.Operations, f.Simulated, f.Coverage, f.Evident))
 	}
 	if all[0] != all[1] {
 		t.Errorf("one worker found\n%s\nfour found\n%s", all[0], all[1])
+	}
+}
+
+// TestEveryClientAsksOften: availability is judged by what clients ask, so that
+// each has to ask about once a second, however many there are.
+func TestEveryClientAsksOften(t *testing.T) {
+	for _, set := range []string{"nodes=1", "nodes=5", "nodes=9", "workload.concurrency=10n", "workload.concurrency=40"} {
+		o, err := scenario.ParseSet(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for seed := range int64(100) {
+			s, err := Draw(seed+1, Options{Overrides: []scenario.Override{o}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if clients := float64(s.Workload.Concurrency.Of(s.Nodes)); s.Workload.Rate < clients {
+				t.Fatalf("--set %s, seed %d: %v operations a second of %v clients", set, seed+1, s.Workload.Rate, clients)
+			}
+		}
 	}
 }
 

@@ -126,7 +126,7 @@ func (n *node) settle(found core.Restored) {
 	}
 	n.memory = view{found.Base, slots}
 	n.disk = view{found.Base, append([]slot(nil), slots...)}
-	n.hard, n.term, n.writes = found.HardState, found.HardState.Term, nil
+	n.hard, n.term, n.leads, n.writes = found.HardState, found.HardState.Term, 0, nil
 	n.replaced, n.agree = core.SnapshotMeta{}, found.Base.Index
 	clear(n.reads)
 }

@@ -5,7 +5,7 @@ import "fmt"
 // Name names a rule that is watched inside a cluster.
 type Name string
 
-// The rules. The first four are figure 3 of the Raft paper.
+// The rules. The first four are of figure 3 of the Raft paper.
 const (
 	ElectionSafety     Name = "election safety"        // at most one leader in a term (§5.2)
 	LogMatching        Name = "log matching"           // an index and a term name one entry and all before it (§5.3)

@@ -31,6 +31,7 @@ type node struct {
 	disk     view
 	hard     core.HardState // on the disk
 	term     core.Term      // in memory
+	leads    core.Term      // the term that it leads, 0 if none
 	writes   []write        // asked for and not on the disk
 	replaced core.SnapshotMeta
 	agree    core.Index // up to here the disk holds what is committed
@@ -214,21 +215,29 @@ func (w *Watch) held(id core.NodeID) {
 // holds all that was committed in earlier terms.
 func (w *Watch) Changed(id core.NodeID, now core.Changed) {
 	if now.Role != core.Leader {
+		w.at(id).leads = 0
 		return
 	}
+	w.at(id).leads = now.Term
 	if other, led := w.leaders[now.Term]; led && other != id {
 		w.fail(ElectionSafety, []core.NodeID{other, id}, "%s and %s lead in term %d", w.name(other), w.name(id), now.Term)
 	}
 	w.leaders[now.Term] = id
+	w.complete(id, 0)
+}
+
+// complete checks that a leader holds, of what is committed after an entry,
+// all that was committed in earlier terms.
+func (w *Watch) complete(id core.NodeID, after core.Index) {
 	n := w.at(id)
-	for i := int(n.memory.base.Index); i < len(w.committed); i++ {
+	for i := max(after, n.memory.base.Index); i < core.Index(len(w.committed)); i++ {
 		c := w.committed[i]
-		if c.by >= now.Term {
+		if c.by >= n.leads {
 			continue
 		}
-		if s, ok := n.memory.at(core.Index(i + 1)); !ok || s != c.slot {
+		if s, ok := n.memory.at(i + 1); !ok || s != c.slot {
 			w.fail(LeaderCompleteness, []core.NodeID{id, c.first}, "%s leads in term %d without entry %s, which %s had applied by term %d",
-				w.name(id), now.Term, pos(meta(core.Index(i+1), c.slot)), w.name(c.first), c.by)
+				w.name(id), n.leads, pos(meta(i+1, c.slot)), w.name(c.first), c.by)
 			return
 		}
 	}
@@ -237,7 +246,7 @@ func (w *Watch) Changed(id core.NodeID, now core.Changed) {
 // Applied takes note of entries that a state machine takes.
 func (w *Watch) Applied(id core.NodeID, entries []core.Entry) {
 	n := w.at(id)
-	grown := false
+	before := core.Index(len(w.committed))
 	for _, e := range entries {
 		s := slotOf(e)
 		switch top := core.Index(len(w.committed)); {
@@ -248,7 +257,6 @@ func (w *Watch) Applied(id core.NodeID, entries []core.Entry) {
 			}
 		case e.Index == top+1:
 			w.committed = append(w.committed, commitment{s, n.term, id})
-			grown = true
 		default:
 			w.fail(StateMachineSafety, []core.NodeID{id}, "%s applies entry %d, and nobody has applied %d", w.name(id), e.Index, top+1)
 		}
@@ -256,9 +264,10 @@ func (w *Watch) Applied(id core.NodeID, entries []core.Entry) {
 			w.fail(DurablePromises, []core.NodeID{id}, "%s applies entry %s before it is on its disk", w.name(id), pos(meta(e.Index, s)))
 		}
 	}
-	if grown {
+	if core.Index(len(w.committed)) > before {
 		for i := range w.nodes {
 			w.agreement(&w.nodes[i])
+			w.complete(core.NodeID(i+1), before) // an old leader may commit what a newer one lacks
 		}
 		w.held(id)
 	}

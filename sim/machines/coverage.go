@@ -34,6 +34,7 @@ const (
 	writesTaken
 	namesTaken
 	syncFailures
+	writeFailures
 	slowSyncs
 	pauses
 	clockChanges
@@ -46,7 +47,7 @@ var counterNames = [numCounters]string{
 	"snapshots taken", "snapshots installed", "snapshots restored at boot", "torn tails cut", "segments begun",
 	"forwarded writes", "forwarded reads", "reads confirmed", "writes overwritten", "forwards lost", "syncs shared by batches",
 	"messages sent", "messages held back by a cut", "messages lost", "messages duplicated", "messages reordered", "messages delayed",
-	"boots", "kills", "power losses", "unsynced writes lost", "unsynced names lost", "syncs failed", "syncs slowed", "pauses", "clock changes",
+	"boots", "kills", "power losses", "unsynced writes lost", "unsynced names lost", "syncs failed", "writes failed", "syncs slowed", "pauses", "clock changes",
 }
 
 // count counts one.

@@ -63,6 +63,7 @@ func (m *machine) call(c memfs.Call) memfs.Fate {
 	case c.Op == memfs.OpWrite && m.failing.write > 0:
 		if m.failing.write--; m.failing.write == 0 {
 			m.diskDid.FailedWrites++
+			m.cluster.count(writeFailures)
 			return memfs.Fate{Err: errDisk}
 		}
 	}

@@ -195,10 +195,8 @@ func (l *link) hold(p parcel, now time.Duration) {
 
 // giveUp closes the connection.
 func (l *link) giveUp() {
-	for _, p := range l.held {
-		l.lose(p, "lost: the connection was closed")
-	}
-	l.held, l.broken = l.held[:0], true
+	l.loseHeld()
+	l.broken = true
 }
 
 // setRule cuts the link, or joins it.
@@ -246,16 +244,29 @@ func (l *link) resume() {
 	}
 }
 
-// reset ends the connection because a process at either end has ended: what
-// is held back is lost, and what was sent is lost if the receiver ended.
-func (l *link) reset(receiverEnded bool) {
+// senderEnded lets the sender's kernel go on: what its process had written and
+// a cut holds back arrives after the heal all the same. Without power it is lost.
+func (l *link) senderEnded(power bool) {
+	if power {
+		l.loseHeld()
+		return
+	}
+	for i := range l.held {
+		l.held[i].stray = true
+	}
+}
+
+// receiverEnded ends the connection: all that was sent on it is lost.
+func (l *link) receiverEnded() {
+	l.loseHeld()
+	l.redialed = l.cluster.engine.Now()
+}
+
+func (l *link) loseHeld() {
 	for _, p := range l.held {
 		l.lose(p, "lost: the connection was closed")
 	}
 	l.held = l.held[:0]
-	if receiverEnded {
-		l.redialed = l.cluster.engine.Now()
-	}
 }
 
 func (l *link) lose(p parcel, why string) {

@@ -109,11 +109,19 @@ func TestLinks(t *testing.T) {
 			r.machine("n1").kill(wire.PathKill)
 			return []int{n}
 		}, 0, nil},
-		{"the sender ends with messages held back", func(r *rig, l *link) []int {
+		{"the sender is killed with messages held back", func(r *rig, l *link) []int {
+			l.setRule(cutting)
+			n := r.say(1, 2)
+			r.sleep(100 * time.Millisecond)
+			r.machine("n1").kill(wire.PathKill)
+			l.setRule(nil)
+			return []int{n, r.say(1, 2)}
+		}, 0, nil},
+		{"the sender loses power with messages held back", func(r *rig, l *link) []int {
 			l.setRule(cutting)
 			r.say(1, 2)
 			r.sleep(100 * time.Millisecond)
-			r.machine("n1").kill(wire.PathKill)
+			r.machine("n1").end(wire.Exit{Code: -1, Signal: wire.SignalPower, Asked: true})
 			l.setRule(nil)
 			return []int{r.say(1, 2)}
 		}, 0, map[string]int{closed: 1}},

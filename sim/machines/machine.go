@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"partita/harness/trace"
@@ -104,12 +105,12 @@ func (m *machine) end(exit wire.Exit) {
 	}
 	for _, l := range m.cluster.links[m.id-1] {
 		if l != nil {
-			l.reset(false)
+			l.senderEnded(exit.Signal == wire.SignalPower)
 		}
 	}
 	for _, row := range m.cluster.links {
 		if l := row[m.id-1]; l != nil {
-			l.reset(true)
+			l.receiverEnded()
 		}
 	}
 }
@@ -189,6 +190,9 @@ func (m *machine) guard(run func()) {
 			}
 		}
 		text := fmt.Sprint(r)
+		if strings.HasPrefix(text, "machines: ") {
+			panic(r) // a rule of the simulator's own: no node broke it
+		}
 		m.cluster.watch.Panicked(m.id, text)
 		m.say("panic: " + text)
 		if m.boots == boots {

@@ -122,11 +122,14 @@ func (p *player) broken() bool {
 
 func (p *player) now() time.Duration { return p.engine.Now() - p.start }
 
+// ErrNoLeader says that no fault was in force and nobody came to lead.
+var ErrNoLeader = errors.New("no node leads")
+
 // bringUp lets the machines run until one of them leads.
 func (p *player) bringUp() error {
 	for !p.cluster.Leads() && !p.broken() {
 		if p.engine.Now() > leaderWithin || !p.engine.Step() {
-			return fmt.Errorf("no node leads %v after the machines were switched on", leaderWithin)
+			return fmt.Errorf("%w %v after the machines were switched on", ErrNoLeader, leaderWithin)
 		}
 	}
 	return nil
