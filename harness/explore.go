@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type exploreFlags struct {
 	bug     string
 	results string
 	keep    int
+	plain   bool // neither faults nor keys were given
 }
 
 // found is what the simulator says of a search.
@@ -69,6 +71,10 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 				x.bug, x.results, x.limit, x.workers = f.bug, f.results, limit, workers
 				return x.run(cmd.Context(), stdout)
 			}
+			if cmd.Flags().Changed("time") && !cmd.Flags().Changed("seeds") {
+				seeds = 0
+			}
+			f.plain = len(faults)+len(set) == 0
 			args := []string{
 				"--seed", strconv.FormatInt(seed, 10), "--seeds", strconv.Itoa(seeds), "--time", limit.String(), "--failures", strconv.Itoa(failures),
 			}
@@ -89,7 +95,7 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.Int64Var(&seed, "seed", 1, "the first seed; the others follow it")
-	flags.IntVar(&seeds, "seeds", 1000, "how many seeds; 0: until the time is over")
+	flags.IntVar(&seeds, "seeds", 1000, "how many seeds; 0, and the default where --time is given: until the time is over")
 	flags.DurationVar(&limit, "time", 0, "end after this time; 0: when the seeds are done")
 	flags.IntVar(&failures, "failures", 1, "end after so many failing seeds; 0: go on and collect them")
 	flags.IntVar(&workers, "workers", 0, "seeds at once; 0: one a core")
@@ -109,8 +115,13 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 // scenario is run.
 func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) error {
 	if f.bug != "" {
-		if _, _, err := findBug(f.bug); err != nil {
+		_, bug, err := findBug(f.bug)
+		if err != nil {
 			return usage(fmt.Errorf("--bug: %w", err))
+		}
+		if f.plain && len(bug.Explore) > 0 {
+			fmt.Fprintf(out, "drawn as bugs/%s.patch asks for: %s\n", f.bug, strings.Join(bug.Explore, ", "))
+			args = append(args, searchFlags(bug)[2:]...)
 		}
 	}
 	temp, done, err := tempFolder()
@@ -174,6 +185,7 @@ func runAgain(ctx context.Context, out io.Writer, f exploreFlags, one foundSeed)
 	var e *exitError
 	switch {
 	case errors.As(err, &e) && e.code == exitInvalid:
+		fmt.Fprintf(out, "make it small: bin/harness shrink %s\n", filepath.Join(typed(f.results), "latest"))
 		return nil
 	case errors.As(err, &e) && e.code == exitBroke:
 		return err

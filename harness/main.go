@@ -36,7 +36,7 @@ func command(stdout io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "harness",
 		Short:         "find consistency bugs in a Raft cluster",
-		Long:          "Runs a Raft cluster in containers under faults and decides whether what its clients saw is linearizable.\n\nExit status: 0 valid, 1 invalid, 2 unknown, 254 bad arguments or scenario, 255 the harness or the cluster broke.",
+		Long:          "Runs a Raft cluster in containers, or in a simulator, under faults and decides whether what its clients saw is linearizable.\n\nExit status: 0 valid, 1 invalid, 2 unknown, 254 bad arguments or scenario, 255 the harness or the cluster broke.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

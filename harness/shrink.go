@@ -81,6 +81,7 @@ func shrink(ctx context.Context, out io.Writer, what, bug, results string, attem
 	err = execute(ctx, out, runFlags{cluster: simCluster, results: results, bug: bug}, s)
 	var e *exitError
 	if errors.As(err, &e) {
+		fmt.Fprintln(out, "scenario", filepath.Join(typed(results), "latest", store.ScenarioFile))
 		return err
 	}
 	if err == nil {

@@ -2,6 +2,7 @@ package exhaustive
 
 import (
 	"fmt"
+	"strings"
 
 	"partita/raft/core"
 	"partita/sim/invariant"
@@ -55,15 +56,15 @@ func complete(v *view, committed []commit) *invariant.Violation {
 // kept checks that two of the three disks have every committed entry.
 func kept(views *[members]*view, committed []commit) *invariant.Violation {
 	for i, c := range committed {
-		have := 0
+		var lack []string
 		for _, v := range views {
-			if i < len(v.durable) && sameEntry(v.durable[i], c.entry) {
-				have++
+			if i >= len(v.durable) || !sameEntry(v.durable[i], c.entry) {
+				lack = append(lack, name(v.id))
 			}
 		}
-		if have < 2 {
-			return &invariant.Violation{Name: invariant.CommittedLost, Nodes: []string{name(1), name(2), name(3)},
-				Text: fmt.Sprintf("%s was applied and is on %d of 3 disks", entryText(c.entry), have)}
+		if len(lack) > 1 {
+			return &invariant.Violation{Name: invariant.CommittedLost, Nodes: lack,
+				Text: fmt.Sprintf("%s was applied and is not on the disks of %s", entryText(c.entry), strings.Join(lack, ", "))}
 		}
 	}
 	return nil

@@ -204,10 +204,16 @@ func (w *Watch) held(id core.NodeID) {
 			holders++
 		}
 	}
-	if top > 0 && holders < w.quorum() {
+	if top > 0 && holders < w.quorum() && w.broken == nil {
 		c := w.committed[top-1]
-		w.fail(CommittedLost, []core.NodeID{id, c.first}, "entry %s was applied by %s, and the disks of only %d of %d nodes hold it",
-			pos(meta(top, c.slot)), w.name(c.first), holders, len(w.nodes))
+		concerned, lack := []core.NodeID{id, c.first}, []string(nil)
+		for i := range w.nodes {
+			if w.nodes[i].agree < top {
+				concerned, lack = append(concerned, core.NodeID(i+1)), append(lack, w.names[i])
+			}
+		}
+		w.fail(CommittedLost, concerned, "entry %s was applied by %s, and the disks of only %d of %d nodes hold it, not those of %s",
+			pos(meta(top, c.slot)), w.name(c.first), holders, len(w.nodes), strings.Join(lack, ", "))
 	}
 }
 
