@@ -75,7 +75,7 @@ func Run(ctx context.Context, s Search, progress func(*Found)) (*Found, error) {
 	for range max(1, s.Workers) {
 		workers.Go(func() {
 			for number := range next {
-				done <- runSeed(number, s.Options)
+				done <- runSeed(ctx, number, s.Options)
 			}
 		})
 	}
@@ -94,6 +94,9 @@ func Run(ctx context.Context, s Search, progress func(*Found)) (*Found, error) {
 	f := &Found{Coverage: map[string]int{}, Asked: map[string]int{}, Evident: map[string]int{}}
 	var failed error
 	for one := range done {
+		if errors.Is(one.err, play.ErrStopped) {
+			continue // neither finished nor failed
+		}
 		if one.err != nil && failed == nil {
 			failed = one.err
 			stop()
@@ -114,14 +117,13 @@ func Run(ctx context.Context, s Search, progress func(*Found)) (*Found, error) {
 	return f, failed
 }
 
-// runSeed draws, runs and judges one seed. It is not interrupted: a seed takes
-// less than a second.
-func runSeed(number int64, o Options) seed {
+// runSeed draws, runs and judges one seed, unless ctx ends first.
+func runSeed(ctx context.Context, number int64, o Options) seed {
 	began := time.Now()
 	one := seed{number: number}
 	one.scenario, one.err = Draw(number, o)
 	if one.err == nil {
-		one.verdict, one.outcome, one.err = Try(context.Background(), one.scenario)
+		one.verdict, one.outcome, one.err = Try(ctx, one.scenario)
 	}
 	one.busy = time.Since(began)
 	return one
@@ -135,6 +137,7 @@ func Try(ctx context.Context, s *scenario.Scenario) (Verdict, play.Outcome, erro
 		return Verdict{}, play.Outcome{}, err
 	}
 	setup.StopAtViolation = true
+	setup.Stop = func() bool { return ctx.Err() != nil }
 	outcome, err := play.Run(setup)
 	if errors.Is(err, play.ErrNoLeader) {
 		return Verdict{Check: "availability", Reason: err.Error()}, outcome, nil
@@ -142,7 +145,7 @@ func Try(ctx context.Context, s *scenario.Scenario) (Verdict, play.Outcome, erro
 	if err != nil {
 		return Verdict{}, outcome, fmt.Errorf("explore: seed %d: %w", s.Seed, err)
 	}
-	verdict, err := Judge(ctx, s, outcome)
+	verdict, err := Judge(context.WithoutCancel(ctx), s, outcome) // what has run is worth its verdict
 	return verdict, outcome, err
 }
 

@@ -21,6 +21,7 @@ type Config struct {
 	SegmentBytes     int64
 	OperationTimeout time.Duration // after which a node gives a request up
 	PeerSilence      time.Duration // after which a connection that carries nothing is given up
+	Turn             time.Duration // how long requests wait for the owner at most
 	Disk             Latency       // of a sync
 	Network          Latency       // of a message between nodes
 	Logs             bool          // keep the nodes' logs

@@ -19,6 +19,7 @@ const (
 	forwardedWrites
 	forwardedReads
 	readsConfirmed
+	requestsBatched
 	overwritten
 	lostForwards
 	syncsShared
@@ -45,7 +46,7 @@ const (
 var counterNames = [numCounters]string{
 	"elections", "leaders elected", "leaders stepped down", "pre-votes refused", "votes refused", "appends refused", "truncations",
 	"snapshots taken", "snapshots installed", "snapshots restored at boot", "torn tails cut", "segments begun",
-	"forwarded writes", "forwarded reads", "reads confirmed", "writes overwritten", "forwards lost", "syncs shared by batches",
+	"forwarded writes", "forwarded reads", "reads confirmed", "requests batched", "writes overwritten", "forwards lost", "syncs shared by batches",
 	"messages sent", "messages held back by a cut", "messages lost", "messages duplicated", "messages reordered", "messages delayed",
 	"boots", "kills", "power losses", "unsynced writes lost", "unsynced names lost", "syncs failed", "writes failed", "syncs slowed", "pauses", "clock changes",
 }

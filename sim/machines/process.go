@@ -50,6 +50,10 @@ type process struct {
 	applies  []core.Effect
 	applying bool
 
+	proposals []core.Proposal // that wait for the owner's turn
+	reads     []uint64
+	turning   bool // it has been asked for
+
 	nextID    uint64
 	calls     map[uint64]*call
 	deadlines []deadline

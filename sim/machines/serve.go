@@ -75,10 +75,12 @@ func (p *process) serve(effects []service.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case service.Propose:
-			p.step(core.Propose{Requests: []core.Proposal{{ID: e.ID, Data: e.Data}}})
+			p.proposals = append(p.proposals, core.Proposal{ID: e.ID, Data: e.Data})
+			p.awaitTurn()
 		case service.Read:
 			m.cluster.watch.ReadAsked(m.id, e.ID)
-			p.step(core.Read{IDs: []uint64{e.ID}})
+			p.reads = append(p.reads, e.ID)
+			p.awaitTurn()
 		case service.Reply:
 			p.answer(e.ID, &e.Reply, nil)
 		case service.Fail:
@@ -101,6 +103,40 @@ func (p *process) serve(effects []service.Effect) {
 				})
 			})
 		}
+	}
+}
+
+// awaitTurn lets requests wait for the owner's turn: all that have come by
+// then are one event, as in raft, where what waits grows with what the owner has
+// to do.
+func (p *process) awaitTurn() {
+	if p.turning {
+		return
+	}
+	p.turning = true
+	wait := time.Duration(p.m.diskRNG.Int64N(int64(p.m.cluster.cfg.Turn) + 1))
+	p.m.engine.After(wait, func() {
+		p.m.whenRunning(func() {
+			if !p.ended {
+				p.turn()
+				p.m.stateNote(p)
+			}
+		})
+	})
+}
+
+// turn hands the core the requests that wait.
+func (p *process) turn() {
+	proposals, reads := p.proposals, p.reads
+	p.proposals, p.reads, p.turning = nil, nil, false
+	if len(proposals) > 1 || len(reads) > 1 {
+		p.m.cluster.count(requestsBatched)
+	}
+	if len(proposals) > 0 {
+		p.step(core.Propose{Requests: proposals})
+	}
+	if len(reads) > 0 {
+		p.step(core.Read{IDs: reads})
 	}
 }
 

@@ -36,6 +36,8 @@ type Setup struct {
 	Hash bool
 	// StopAtViolation ends the run at the first rule that is broken.
 	StopAtViolation bool
+	// Stop, if not nil, is asked now and then whether to give the run up.
+	Stop func() bool
 }
 
 // Outcome is what a run left.
@@ -122,6 +124,12 @@ func (p *player) broken() bool {
 
 func (p *player) now() time.Duration { return p.engine.Now() - p.start }
 
+// ErrStopped says that the run was given up, as Stop asked for.
+var ErrStopped = errors.New("the run was given up")
+
+// stopEvery is after how many steps Stop is asked.
+const stopEvery = 1 << 14
+
 // ErrNoLeader says that no fault was in force and nobody came to lead.
 var ErrNoLeader = errors.New("no node leads")
 
@@ -176,6 +184,9 @@ func (p *player) toTheEnd() error {
 	for !p.finished && !p.broken() && p.failed == nil {
 		if !p.engine.Step() || p.engine.Now() > limit {
 			return errors.New("the run did not end: a plan waits for something that never comes")
+		}
+		if p.setup.Stop != nil && p.engine.Ran()%stopEvery == 0 && p.setup.Stop() {
+			return ErrStopped
 		}
 	}
 	return p.failed

@@ -41,7 +41,9 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 	tail := core.Index(rng.IntN(n.SnapshotEvery/2 + 1))
 	sync := 100 * time.Microsecond << rng.IntN(6)
 	flight := 200 * time.Microsecond << rng.IntN(5)
+	turn := []time.Duration{50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}[rng.IntN(4)]
 	return machines.Config{
+		Turn:  turn,
 		Names: s.NodeNames(), Seed: uint64(s.Seed),
 		Core: core.Config{
 			ElectionTimeout: core.Duration(n.ElectionTimeout),
