@@ -71,6 +71,12 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 				x.bug, x.results, x.limit, x.workers = f.bug, f.results, limit, workers
 				return x.run(cmd.Context(), stdout)
 			}
+			if len(x.bounds) > 0 {
+				return usage(errors.New("--bounds: it belongs to --exhaustive"))
+			}
+			if f.keep < 0 || workers < 0 {
+				return usage(fmt.Errorf("--keep %d --workers %d: neither may be negative", f.keep, workers))
+			}
 			if cmd.Flags().Changed("time") && !cmd.Flags().Changed("seeds") {
 				seeds = 0
 			}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -76,7 +78,7 @@ func judgeRun(ctx context.Context, run *store.Run, s *scenario.Scenario, results
 	j.states, j.logs, err = run.ReadNodes()
 	j.unread = errors.Join(j.unread, err)
 	j.inside, err = run.ReadSimulation()
-	j.unread = errors.Join(j.unread, err)
+	j.unread = errors.Join(j.unread, err, j.ofThisHistory(run))
 	j.trace, err = run.ReadTrace()
 	j.unread = errors.Join(j.unread, err)
 	return j, j.check(ctx)
@@ -98,6 +100,22 @@ func (j *judgement) check(ctx context.Context) error {
 	j.results.Verdict, j.results.Reason = checker.Compose(j.results.Checks)
 	j.results.Operations = countOperations(j.ops)
 	j.results.Faults = countFaults(j.faults)
+	return nil
+}
+
+// ofThisHistory says that what the simulator knows of the inside belongs to
+// another history than the one that is there.
+func (j *judgement) ofThisHistory(run *store.Run) error {
+	if j.inside == nil {
+		return nil
+	}
+	text, err := os.ReadFile(run.Path(store.HistoryFile))
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != j.inside.HistorySHA256 {
+		return fmt.Errorf("%s was written for another %s: its SHA-256 is another", store.SimulationFile, store.HistoryFile)
+	}
 	return nil
 }
 

@@ -248,6 +248,9 @@ func chosen(bugs []catalogue.Bug, slugs string, wanted func(catalogue.Bug) bool)
 		if !wanted(b) {
 			return nil, fmt.Errorf("--bugs: no scenario has to catch %s: it is for the simulator alone", slug)
 		}
+		if slices.ContainsFunc(picked, func(p catalogue.Bug) bool { return p.Slug == slug }) {
+			return nil, fmt.Errorf("--bugs: %s is named twice", slug)
+		}
 		picked = append(picked, b)
 	}
 	return picked, nil

@@ -84,6 +84,9 @@ func (f *exhaustiveFlags) presets() ([]exhaustive.Preset, error) {
 			presets = append(presets, p)
 		}
 	}
+	if f.limit < 0 || f.states < 0 || f.workers < 0 {
+		return nil, fmt.Errorf("--time %v --states %d --workers %d: none may be negative", f.limit, f.states, f.workers)
+	}
 	for i := range presets {
 		o := &presets[i].Options
 		o.Workers = f.workers

@@ -57,10 +57,19 @@ func exploreCommand(stdout io.Writer) *cobra.Command {
 	return cmd
 }
 
+// The limits of a search: seeds are counted up from the first.
+const (
+	maxWorkers = 1024
+	maxSeed    = 1 << 62
+)
+
 // resolve checks what was asked for.
 func (f *exploreFlags) resolve() error {
 	if f.Seeds < 0 || f.Time < 0 || f.Seeds == 0 && f.Time == 0 {
 		return fmt.Errorf("--seeds %d, --time %v: give a number of seeds, a time, or both", f.Seeds, f.Time)
+	}
+	if f.Workers < 1 || f.Workers > maxWorkers || f.Failures < 0 || f.First < 0 || f.First > maxSeed {
+		return fmt.Errorf("--workers %d --failures %d --seed %d: allowed are 1 to %d, 0 or more, and 0 to %d", f.Workers, f.Failures, f.First, maxWorkers, int64(maxSeed))
 	}
 	for _, kind := range f.Faults {
 		if _, err := nemesis.KindOf(kind); err != nil {

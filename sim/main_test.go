@@ -107,6 +107,11 @@ func TestExitStatus(t *testing.T) {
 		{"explore --set foo.bar=1", 254, `unknown key "foo"`},
 		{"explore --set nodes=12", 254, "nodes: 12: want 1 to 9"},
 		{"explore --seeds 1 --set nemesis=[] --set nodes=1", 0, ""},
+		{"explore --workers 0", 254, "--workers 0"},
+		{"explore --failures -1", 254, "--failures -1"},
+		{"explore --seed 9223372036854775807", 254, "--seed 9223372036854775807"},
+		{"exhaustive --time -1s", 254, "--time -1s"},
+		{"exhaustive somewhere", 254, "somewhere"},
 		{"explore --seeds 1 --set nemesis=[] --set nodes=1 --out " + empty + "/none/found.json", 255, "no such file or directory"},
 		{"explore --seeds 1 --set nemesis=[] --set nodes=1 --coverage", 2, ""},
 	}

@@ -27,9 +27,6 @@ type AvailabilityInput struct {
 	End time.Duration
 	// Lags are when the harness itself was late.
 	Lags []Lag
-	// Scripted says that the operations were written down: a node that nobody
-	// asked owes no answer.
-	Scripted bool
 }
 
 // Lag is a moment at which the harness noticed that it was late, and by how much.
@@ -101,13 +98,11 @@ func (in *AvailabilityInput) judgeWindow(window interval) (Verdict, string) {
 		return Valid, ""
 	}
 	after := fmt.Sprintf("within %v of the heal at %s", in.RecoverWithin, instant(window.from))
-	if in.Scripted {
-		asked := in.asked(window, missing)
-		if len(asked) == 0 {
-			return Unknown, fmt.Sprintf("the script asked for no %s, %s", owed(missing), after)
-		}
-		missing = asked
+	asked := in.asked(window, missing)
+	if len(asked) == 0 {
+		return Unknown, fmt.Sprintf("nobody asked for %s early enough, %s", owed(missing), after)
 	}
+	missing = asked
 	if in.End < window.to {
 		return Unknown, fmt.Sprintf("the run ended at %s, too early to see the recovery %s", instant(in.End), after)
 	}
@@ -132,20 +127,21 @@ func owed(missing []need) string {
 	return strings.Join(all, ", ")
 }
 
-// asked are those of the missing answers that somebody asked for in the
-// window, and early enough: a node that has not answered what was asked in the last
-// third of it may do so yet.
+// asked are those of the missing answers that somebody asked for in vain: the
+// operation ended without one, or waited for it for a third of the window at
+// least. A node that nobody asked, or only at the very end, owes nothing yet.
 func (in *AvailabilityInput) asked(window interval, missing []need) []need {
 	var all []need
-	late := window.from + 2*(window.to-window.from)/3
+	enough := (window.to - window.from) / 3
 	for _, n := range missing {
 		kinds := in.Reads
 		if n.what == "write" {
 			kinds = in.Writes
 		}
 		if slices.ContainsFunc(in.Operations, func(op history.Operation) bool {
-			return op.Invoke.Node == n.node && slices.Contains(kinds, op.Invoke.F) && op.Invoke.Time >= window.from &&
-				(op.Invoke.Time <= late || op.Complete.Time <= window.to)
+			from, to := max(op.Invoke.Time, window.from), min(op.Complete.Time, window.to)
+			inside := op.Invoke.Time >= window.from && op.Complete.Time <= window.to
+			return op.Invoke.Node == n.node && slices.Contains(kinds, op.Invoke.F) && (inside || to-from >= enough)
 		}) {
 			all = append(all, n)
 		}

@@ -28,7 +28,6 @@ type Run struct {
 	Options              Options
 	RecoverWithin        time.Duration
 	TimeLimit            time.Duration
-	Scripted             bool // the operations were written down
 }
 
 // Judge lets every checker judge a run by what it left, and explains the keys
@@ -42,7 +41,7 @@ func Judge(ctx context.Context, r Run) (map[string]Result, []*Failure) {
 		"crashes":      Crashes(r.Records, r.Faults, r.StartNS),
 		"availability": Availability(AvailabilityInput{
 			Operations: r.Operations, Faults: r.Faults, Nodes: r.Nodes, Reads: r.Reads, Writes: r.Writes,
-			RecoverWithin: r.RecoverWithin, End: r.end(), Lags: Lags(r.Events), Scripted: r.Scripted,
+			RecoverWithin: r.RecoverWithin, End: r.end(), Lags: Lags(r.Events),
 		}),
 	}, linearizable.Failures
 }

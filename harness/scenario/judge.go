@@ -18,7 +18,7 @@ func (s *Scenario) ToJudge() (checker.Run, error) {
 		Nodes: s.NodeNames(), Kinds: s.Kinds(),
 		Asked: w.Operations, Reads: w.Reads, Writes: w.Writes, Model: w.Model,
 		Options:       checker.Options{Budget: limits.Linearizable.Budget, Timeout: limits.Linearizable.Timeout},
-		RecoverWithin: limits.Availability.RecoverWithin, TimeLimit: s.TimeLimit, Scripted: s.Workload.Script != nil,
+		RecoverWithin: limits.Availability.RecoverWithin, TimeLimit: s.TimeLimit,
 	}, nil
 }
 
