@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"partita/harness/catalogue"
+	"partita/harness/store"
 )
 
 // enoughSimulated is the share of the bugs that the simulator has to catch.
@@ -34,8 +35,8 @@ const (
 // hunt is the searches for one bug.
 type hunt struct {
 	bug     catalogue.Bug
-	catches []foundSeed // one a search that caught it
-	other   string      // what failed instead, if anything
+	catches []store.FoundSeed // one a search that caught it
+	other   string            // what failed instead, if anything
 	err     error
 }
 
@@ -166,8 +167,8 @@ func searchFlags(b catalogue.Bug) []string {
 }
 
 // search runs one search on one core, until a seed fails or the time is over.
-func search(ctx context.Context, sim simulator, folder string, firstSeed int64, limit time.Duration, flags ...string) (found, error) {
-	var one found
+func search(ctx context.Context, sim simulator, folder string, firstSeed int64, limit time.Duration, flags ...string) (store.Search, error) {
+	var one store.Search
 	file := filepath.Join(folder, "found.json")
 	var said bytes.Buffer
 	args := append([]string{"explore", "--out", file, "--seed", strconv.FormatInt(firstSeed, 10), "--seeds", "0", "--time", limit.String(), "--workers", "1"}, flags...)

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"partita/harness/store"
 )
 
 // exhaustiveFlags are those of explore that ask for an exhaustive search.
@@ -21,16 +23,6 @@ type exhaustiveFlags struct {
 	results string
 	limit   time.Duration // of each search
 	workers int
-}
-
-// searched is what the simulator leaves of one search.
-type searched struct {
-	Bounds    string  `json:"bounds"`
-	Stop      string  `json:"stop"`
-	Distinct  int     `json:"distinct"`
-	Seconds   float64 `json:"seconds"`
-	Violation string  `json:"violation"`
-	Actions   int     `json:"actions"`
 }
 
 // run searches the shipped core, or the one with the bug; or the shipped one
@@ -56,7 +48,7 @@ func (x exhaustiveFlags) run(ctx context.Context, out io.Writer) error {
 }
 
 // search runs one search into a folder of results.
-func (x exhaustiveFlags) search(ctx context.Context, out io.Writer, slug string) ([]searched, int, error) {
+func (x exhaustiveFlags) search(ctx context.Context, out io.Writer, slug string) ([]store.Exhausted, int, error) {
 	name, title, bounds := "unbroken", "the shipped core", x.bounds
 	command := "bin/harness explore --exhaustive"
 	if slug != "" {
@@ -89,7 +81,7 @@ func (x exhaustiveFlags) search(ctx context.Context, out io.Writer, slug string)
 	if code == exitUsage {
 		return nil, 0, &exitError{code: exitUsage}
 	}
-	var all []searched
+	var all []store.Exhausted
 	text, err := os.ReadFile(filepath.Join(folder, "searches.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &all)

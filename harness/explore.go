@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"partita/harness/scenario"
+	"partita/harness/store"
 )
 
 // exploreFlags are the flags of harness explore that are not the simulator's.
@@ -23,25 +24,6 @@ type exploreFlags struct {
 	results string
 	keep    int
 	plain   bool // neither faults nor keys were given
-}
-
-// found is what the simulator says of a search.
-type found struct {
-	Seeds    int         `json:"seeds"`
-	Seconds  float64     `json:"seconds"`
-	Failures []foundSeed `json:"failures"`
-	// Undecided are seeds with a key that could not be decided.
-	Undecided []int64 `json:"undecided"`
-}
-
-// foundSeed is a seed that failed.
-type foundSeed struct {
-	Seed     int64   `json:"seed"`
-	Check    string  `json:"check"`
-	Reason   string  `json:"reason"`
-	Seeds    int     `json:"seeds"`   // that had run when it was found
-	Seconds  float64 `json:"seconds"` // since the search began
-	Scenario string  `json:"scenario"`
 }
 
 func exploreCommand(stdout io.Writer) *cobra.Command {
@@ -148,7 +130,7 @@ func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) 
 	if err != nil && code != exitInvalid {
 		return broke(err)
 	}
-	var all found
+	var all store.Search
 	if err := readFound(file, &all); err != nil {
 		return broke(err)
 	}
@@ -169,7 +151,7 @@ func explore(ctx context.Context, out io.Writer, f exploreFlags, args []string) 
 	return nil
 }
 
-func readFound(path string, into *found) error {
+func readFound(path string, into *store.Search) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -179,7 +161,7 @@ func readFound(path string, into *found) error {
 
 // runAgain runs a failing seed into a folder of results. Its scenario stays in
 // that folder.
-func runAgain(ctx context.Context, out io.Writer, f exploreFlags, one foundSeed) error {
+func runAgain(ctx context.Context, out io.Writer, f exploreFlags, one store.FoundSeed) error {
 	name := "seed-" + strconv.FormatInt(one.Seed, 10)
 	s, err := scenario.Parse(name+".yaml", []byte(one.Scenario))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"partita/harness/report"
+	"partita/harness/store"
 	"partita/harness/trace"
 	"partita/sim/exhaustive"
 )
@@ -103,22 +104,10 @@ func (f *exhaustiveFlags) presets() ([]exhaustive.Preset, error) {
 	return presets, nil
 }
 
-// searched is what is left of one search, in searches.json.
-type searched struct {
-	Bounds    string  `json:"bounds"`
-	Stop      string  `json:"stop"`
-	Depth     int     `json:"depth"`
-	Distinct  int     `json:"distinct"`
-	States    int     `json:"states"`
-	Seconds   float64 `json:"seconds"`
-	Violation string  `json:"violation,omitempty"` // the rule
-	Actions   int     `json:"actions,omitempty"`   // of the shortest path to it
-}
-
 // exhaust searches within one set of bounds after the other, until a rule is
 // broken.
 func exhaust(cmd *cobra.Command, out io.Writer, f exhaustiveFlags, presets []exhaustive.Preset) error {
-	var all []searched
+	var all []store.Exhausted
 	open := false
 	for _, p := range presets {
 		fmt.Fprintf(out, "\n%s: %s\n", p.Name, p.Why)
@@ -126,7 +115,7 @@ func exhaust(cmd *cobra.Command, out io.Writer, f exhaustiveFlags, presets []exh
 		if err != nil {
 			return err
 		}
-		one := searched{p.Name, string(r.Stop), r.Depth(), r.Distinct, r.States, r.Elapsed.Seconds(), "", 0}
+		one := store.Exhausted{Bounds: p.Name, Stop: string(r.Stop), Depth: r.Depth(), Distinct: r.Distinct, States: r.States, Seconds: r.Elapsed.Seconds()}
 		if r.Violation != nil {
 			one.Violation, one.Actions = string(r.Violation.Name), r.Actions
 		}
@@ -157,7 +146,7 @@ func exhaust(cmd *cobra.Command, out io.Writer, f exhaustiveFlags, presets []exh
 }
 
 // keep writes what was found so far, and the path to a violation.
-func (f *exhaustiveFlags) keep(all []searched, p exhaustive.Preset, r exhaustive.Result) error {
+func (f *exhaustiveFlags) keep(all []store.Exhausted, p exhaustive.Preset, r exhaustive.Result) error {
 	if f.folder == "" {
 		return nil
 	}

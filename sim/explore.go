@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"partita/harness/scenario"
+	"partita/harness/store"
 	"partita/nemesis"
 	"partita/sim/explore"
 	"partita/sim/invariant"
@@ -171,33 +172,17 @@ func cover(w io.Writer, f *explore.Found) (missed []string) {
 	return missed
 }
 
-// summary is what --out holds.
-type summary struct {
-	Seeds    int       `json:"seeds"`
-	Seconds  float64   `json:"seconds"`
-	Failures []failure `json:"failures"`
-	// Undecided are seeds with a key that could not be decided.
-	Undecided []int64 `json:"undecided"`
-}
-
-// failure is a seed that failed, with its scenario to be run again.
-type failure struct {
-	Seed     int64   `json:"seed"`
-	Check    string  `json:"check"`
-	Reason   string  `json:"reason"`
-	Seeds    int     `json:"seeds"`   // that had run when it was found
-	Seconds  float64 `json:"seconds"` // since the search began
-	Scenario string  `json:"scenario"`
-}
-
+// write writes what --out holds.
 func write(path string, found *explore.Found) error {
-	r := summary{Seeds: found.Seeds, Seconds: found.Took.Seconds(), Failures: []failure{}, Undecided: found.Undecided}
+	r := store.Search{Seeds: found.Seeds, Seconds: found.Took.Seconds(), Failures: []store.FoundSeed{}, Undecided: found.Undecided}
 	for _, f := range found.Failures {
 		text, err := f.Scenario.YAML()
 		if err != nil {
 			return err
 		}
-		r.Failures = append(r.Failures, failure{f.Seed, f.Check, f.Reason, f.Seeds, f.After.Seconds(), string(text)})
+		r.Failures = append(r.Failures, store.FoundSeed{
+			Seed: f.Seed, Check: f.Check, Reason: f.Reason, Seeds: f.Seeds, Seconds: f.After.Seconds(), Scenario: string(text),
+		})
 	}
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {

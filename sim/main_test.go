@@ -138,7 +138,7 @@ func TestExploreTellsWhatItFound(t *testing.T) {
 	if code != 1 || stderr != "" || !strings.Contains(stdout, "seed 5: availability: ") {
 		t.Fatalf("exit status %d, says %q and %q", code, stdout, stderr)
 	}
-	var found summary
+	var found store.Search
 	text, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(text, &found)
@@ -273,7 +273,7 @@ func TestInterrupted(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 255 || !strings.Contains(stderr.String(), "interrupted after") || !strings.Contains(string(rest), " 0 failing") {
 		t.Errorf("exit status %d, says %q and %q", code, rest, &stderr)
 	}
-	var found summary
+	var found store.Search
 	written, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(written, &found)

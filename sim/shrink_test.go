@@ -74,7 +74,7 @@ func TestShrinkABug(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r summary
+	var r store.Search
 	if err := json.Unmarshal(text, &r); err != nil || len(r.Failures) == 0 {
 		t.Fatalf("no failure in %s (%v)", text, err)
 	}
