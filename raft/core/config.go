@@ -2,16 +2,16 @@ package core
 
 import "fmt"
 
-// MaxVoters bounds a cluster: a tally is one bit a voter.
-const MaxVoters = 64
+// MaxMembers bounds a cluster, learners included.
+const MaxMembers = 64
 
 // Validate says what is wrong with a configuration, or nil.
 func (c Config) Validate() error {
 	if c.ID == None {
 		return fmt.Errorf("core: ID is zero; member IDs start at 1")
 	}
-	if len(c.Voters) == 0 || len(c.Voters) > MaxVoters {
-		return fmt.Errorf("core: %d voters; 1 to %d are allowed", len(c.Voters), MaxVoters)
+	if len(c.Voters) == 0 || len(c.Voters) > MaxMembers {
+		return fmt.Errorf("core: %d voters; 1 to %d are allowed", len(c.Voters), MaxMembers)
 	}
 	member := false
 	for i, id := range c.Voters {

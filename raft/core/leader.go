@@ -144,7 +144,7 @@ func (c *Core) feed(p *progress) {
 	for p.mode != installing {
 		if p.next <= c.log.base.Index {
 			p.mode, p.waited, p.shipped = installing, 0, c.snapshot.Index
-			c.emit(SendSnapshot{To: p.id, Term: c.hard.Term, Snapshot: c.snapshot})
+			c.emit(SendChunk{To: p.id, Term: c.hard.Term, Snapshot: c.snapshot})
 			return
 		}
 		more := p.next <= c.log.last().Index
@@ -256,7 +256,7 @@ func (c *Core) onHeartbeatReply(e Envelope, m HeartbeatReply) {
 // advanceCommit commits what a quorum holds durably, if it is of this term:
 // entries of earlier terms are committed by those that follow them (§5.4.2).
 func (c *Core) advanceCommit() {
-	match := make([]Index, 0, MaxVoters)
+	match := make([]Index, 0, MaxMembers)
 	match = append(match, c.disk.durable)
 	for i := range c.lead.peers {
 		match = append(match, c.lead.peers[i].match)

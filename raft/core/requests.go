@@ -145,7 +145,7 @@ func (c *Core) onReadIndexReply(m ReadIndexReply) {
 		if m.Refused {
 			c.emit(Refused{id, NotAccepted})
 		} else {
-			c.emit(ReadReady{id, m.Index})
+			c.emit(ReadReady{id, m.Index, m.Lease})
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (c *Core) hastenRound() {
 
 // confirmReads answers the reads whose round a quorum has acknowledged.
 func (c *Core) confirmReads() {
-	rounds := make([]uint64, 0, MaxVoters)
+	rounds := make([]uint64, 0, MaxMembers)
 	rounds = append(rounds, c.lead.round)
 	for i := range c.lead.peers {
 		rounds = append(rounds, c.lead.peers[i].round)
@@ -211,7 +211,7 @@ func (c *Core) confirmReads() {
 			continue
 		}
 		for _, id := range r.ids {
-			c.emit(ReadReady{id, r.index})
+			c.emit(ReadReady{ID: id, Index: r.index})
 		}
 		if r.from != None {
 			c.send(r.from, ReadIndexReply{ID: r.remote, Index: r.index})

@@ -16,7 +16,7 @@ func (c *Core) onCompact(ev Compact) {
 		return
 	}
 	c.saving = ev.Index
-	c.emit(SaveSnapshot{SnapshotMeta{ev.Index, c.log.mustTerm(ev.Index)}, ev.Data})
+	c.emit(SaveSnapshot{Snapshot: SnapshotMeta{ev.Index, c.log.mustTerm(ev.Index)}, Data: ev.Data})
 }
 
 // onSnapshotSaved cuts the log, which may not be done before the snapshot
@@ -52,7 +52,7 @@ func (c *Core) onInstallSnapshot(e Envelope, m InstallSnapshot) {
 		c.reply(e.From, SnapshotReply{Asked: e.Term, Match: m.Snapshot.Index}, m.Snapshot.Index)
 	default:
 		c.install = installation{m.Snapshot, e.From, e.Term}
-		c.emit(ResetLog(m))
+		c.emit(ResetLog{m.Snapshot, m.Members, m.Data})
 	}
 }
 
