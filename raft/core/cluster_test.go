@@ -217,7 +217,7 @@ func (c *testCluster) step(m *member, ev Event) {
 			m.pending = append(m.pending, e)
 		case Send:
 			c.send(e.Envelope)
-		case SendSnapshot:
+		case SendChunk:
 			c.send(Envelope{m.id, e.To, e.Term, InstallSnapshot{Snapshot: m.disk.snap}})
 		case Apply, RestoreSnapshot:
 			m.applies = append(m.applies, e)
@@ -350,7 +350,7 @@ func (c *testCluster) tick() {
 		if f.at > c.now {
 			c.net = append(c.net, f)
 		} else if m.core != nil {
-			c.step(m, Received{f.env})
+			c.step(m, Received{Envelope: f.env})
 		}
 	}
 	for _, i := range c.rng.Perm(len(c.members)) {
@@ -361,7 +361,7 @@ func (c *testCluster) tick() {
 		for _, t := range []Timer{ElectionTimer, HeartbeatTimer} {
 			if at, ok := m.timers[t]; ok && at <= c.now {
 				delete(m.timers, t)
-				c.step(m, TimerFired{t})
+				c.step(m, TimerFired{Timer: t})
 			}
 		}
 		for c.rng.IntN(3) > 0 && len(m.pending) > 0 {
@@ -385,7 +385,7 @@ func (c *testCluster) load() {
 	switch c.rng.IntN(8) {
 	case 0, 1:
 		c.reads[c.nextID] = Index(len(c.chosen))
-		c.step(m, Read{[]uint64{c.nextID}})
+		c.step(m, Read{IDs: []uint64{c.nextID}})
 	case 2:
 		if n := len(m.applied); n > 0 && m.core.applied == m.applied[n-1].Index {
 			at := m.core.applied

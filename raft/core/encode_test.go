@@ -182,11 +182,11 @@ func visited(t *testing.T, size int, visit func(rng *rand.Rand, c *testCluster, 
 func pick(rng *rand.Rand, c *testCluster, m *member, completed uint64) Event {
 	switch rng.IntN(8) {
 	case 0:
-		return TimerFired{Timer(rng.IntN(2))}
+		return TimerFired{Timer: Timer(rng.IntN(2))}
 	case 1:
 		return Propose{[]Proposal{{ID: rng.Uint64N(1000), Data: []byte("x")}}}
 	case 2:
-		return Read{[]uint64{rng.Uint64N(1000)}}
+		return Read{IDs: []uint64{rng.Uint64N(1000)}}
 	case 3:
 		return Applied{m.core.applying}
 	case 4:
@@ -200,7 +200,7 @@ func pick(rng *rand.Rand, c *testCluster, m *member, completed uint64) Event {
 	if e.From == m.id {
 		e.From = m.id%NodeID(len(c.members)) + 1
 	}
-	return Received{e}
+	return Received{Envelope: e}
 }
 
 // plain says effects without what an encoding leaves out, sorted.
@@ -312,7 +312,7 @@ func TestRenamedStatesBehaveAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, got := sends(own.Step(ev), rename), sends(renamed.Step(Received{e}), nil)
+		want, got := sends(own.Step(ev), rename), sends(renamed.Step(Received{Envelope: e}), nil)
 		if !slices.Equal(want, got) || !bytes.Equal(own.AppendState(nil, rename), renamed.AppendState(nil, nil)) {
 			t.Fatalf("renamed, %+v does something else", ev)
 		}

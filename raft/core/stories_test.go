@@ -34,7 +34,7 @@ func tell(c *Core, events ...Event) string {
 				events = append(events, Appended{e.Number})
 			case Send:
 				words = append(words, fmt.Sprintf("%d:%T%+v", e.Envelope.To, e.Envelope.Message, e.Envelope.Message))
-			case SendSnapshot:
+			case SendChunk:
 				words = append(words, fmt.Sprintf("%d:snapshot%+v", e.To, e.Snapshot))
 			}
 		}
@@ -44,13 +44,13 @@ func tell(c *Core, events ...Event) string {
 
 // elect makes a core the leader of the next term.
 func elect(c *Core) {
-	tell(c, TimerFired{ElectionTimer}, TimerFired{ElectionTimer})
+	tell(c, TimerFired{Timer: ElectionTimer}, TimerFired{Timer: ElectionTimer})
 	term := c.hard.Term
 	tell(c, from(2, term, PreVoteReply{Asked: term, Granted: true}))
 	tell(c, from(2, term+1, VoteReply{Asked: term + 1, Granted: true}))
 }
 
-func from(id NodeID, term Term, m Message) Received { return Received{Envelope{id, 1, term, m}} }
+func from(id NodeID, term Term, m Message) Received { return Received{Envelope: Envelope{id, 1, term, m}} }
 
 // TestNoRefusalByWhoMayHaveTakenIt: a leader takes a Forward, restarts and gets
 // a copy of it. It has forgotten the first, whose command may be committed
