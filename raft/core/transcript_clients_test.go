@@ -147,7 +147,7 @@ func (s *stage) onLog(w words) error {
 	a := s.actor(w)
 	st := a.core.Status()
 	s.say("after %s %s, commit %d, applied %d, durable %d", say(a.core.log.base), say(a.core.log.entries), st.Commit, st.Applied, st.Durable)
-	s.say("state machine: %s", strings.Join(a.machine, " "))
+	s.say("%s", strings.TrimSpace("state machine: "+strings.Join(a.machine, " ")))
 	return nil
 }
 

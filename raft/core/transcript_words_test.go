@@ -107,7 +107,7 @@ func readField(v reflect.Value, text string) error {
 		_, err := fmt.Sscanf(text, "%dt%d", &p.Index, &p.Term)
 		return err
 	case *Term:
-		_, err := fmt.Sscanf(text, "t%d", p)
+		_, err := fmt.Sscanf(strings.TrimPrefix(text, "t"), "%d", p)
 		return err
 	case *RequestID:
 		_, err := fmt.Sscanf(text, "%d.%d", &p.Boot, &p.Number)
