@@ -151,11 +151,31 @@ func (s *stage) onLog(w words) error {
 	return nil
 }
 
+// onStatus shows what a member tells of itself.
 func (s *stage) onStatus(w words) error {
 	st := s.actor(w).core.Status()
-	s.say("%s in %s, last %d, commit %d, applied %d", st.Role, say(st.Term), st.Last, st.Commit, st.Applied)
+	s.say("%s in %s, last %d, commit %d, applied %d, members %s", st.Role, say(st.Term), st.Last, st.Commit, st.Applied, say(st.Members))
+	if st.Transferring != None {
+		s.say("the lead goes to %d", st.Transferring)
+	}
+	if st.LeaseEnd != 0 {
+		s.say("lease until %s", millis(Duration(st.LeaseEnd)))
+	}
+	if st.Uncommitted > 0 {
+		s.say("bytes not committed: %d", st.Uncommitted)
+	}
 	for _, p := range st.Peers {
-		s.say("%d: match %d, next %d", p.ID, p.Match, p.Next)
+		line := fmt.Sprintf("%d: match %d, next %d, %s", p.ID, p.Match, p.Next, p.Mode)
+		if p.Learner {
+			line += ", learner"
+		}
+		if p.Inflight > 0 {
+			line += fmt.Sprintf(", under way %d with %d bytes", p.Inflight, p.InflightBytes)
+		}
+		if p.Snapshot > 0 {
+			line += fmt.Sprintf(", has %d bytes of snapshot %d", p.SnapshotOffset, p.Snapshot)
+		}
+		s.say("%s", line)
 	}
 	return nil
 }
@@ -172,7 +192,7 @@ func (s *stage) onClock(w words) error {
 	} else {
 		s.now += Instant(n) * ms
 	}
-	s.say("%d ms", s.now/ms)
+	s.say("%s", millis(Duration(s.now)))
 	return nil
 }
 

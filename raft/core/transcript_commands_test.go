@@ -134,29 +134,31 @@ func (s *stage) onTimer(w words) error {
 	return nil
 }
 
-// onElect makes a member lead, with the votes of all who can give theirs.
+// onElect makes a member lead, with the votes of all who can give theirs. It
+// may hear of a later term at first.
 func (s *stage) onElect(w words) error {
 	a := s.actor(w)
-	for _, o := range s.actors {
-		if o.core != nil && o.core.role != Leader {
-			s.step(o, TimerFired{ElectionTimer, s.clock(o)}) // none is loyal
-			s.net = slices.DeleteFunc(s.net, func(e Envelope) bool { return e.From == o.id && o != a })
+	for try := 0; try < 3 && a.core.role != Leader; try++ {
+		for _, o := range s.actors {
+			if o.core != nil && o.core.loyal {
+				s.step(o, TimerFired{ElectionTimer, s.clock(o)})
+			}
 		}
-	}
-	for i := 0; i < 3 && a.core.role == Follower; i++ {
-		s.step(a, TimerFired{ElectionTimer, s.clock(a)})
-	}
-	for _, id := range s.others {
-		if term := a.core.hard.Term; a.core.role == PreCandidate {
-			s.receive(a, Envelope{id, a.id, term, PreVoteReply{Asked: term, Granted: true}})
+		if a.core.role != Leader {
+			s.step(a, TimerFired{ElectionTimer, s.clock(a)})
 		}
-	}
-	for _, id := range s.others {
-		if term := a.core.hard.Term; a.core.role == Candidate {
-			s.receive(a, Envelope{id, a.id, term, VoteReply{Asked: term, Granted: true}})
+		for _, id := range s.others {
+			if term := a.core.hard.Term; a.core.role == PreCandidate {
+				s.receive(a, Envelope{id, a.id, term, PreVoteReply{Asked: term, Granted: true}})
+			}
 		}
+		for _, id := range s.others {
+			if term := a.core.hard.Term; a.core.role == Candidate {
+				s.receive(a, Envelope{id, a.id, term, VoteReply{Asked: term, Granted: true}})
+			}
+		}
+		s.settle()
 	}
-	s.settle()
 	if s.lines = nil; a.core.role != Leader {
 		return fmt.Errorf("%d is %s in t%d", a.id, a.core.role, a.core.hard.Term)
 	}

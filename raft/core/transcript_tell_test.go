@@ -70,7 +70,7 @@ func (s *stage) line(a *actor, e Effect) string {
 		}
 		return fmt.Sprintf("%s is ready at %d", s.labels[e.ID], e.Index)
 	case Refused:
-		return fmt.Sprintf("%s is refused: %s", s.labels[e.ID], say(e.Reason))
+		return fmt.Sprintf("%s is refused: %s", s.labels[e.ID], reasons[e.Reason])
 	case TransferDone:
 		return s.labels[e.ID] + " is done"
 	case MembersChanged:
@@ -131,12 +131,13 @@ var timerNames = []string{ElectionTimer: "election", HeartbeatTimer: "heartbeat"
 // after says how long a timer runs. Jitter is 1 ns on the stage, so that it
 // shows without being random.
 func after(d Duration) string {
-	s := fmt.Sprintf("%d ms", d/ms)
 	switch {
-	case d%ms == 1 && d < ms:
+	case d == 1:
 		return "jitter"
 	case d%ms == 1:
-		return s + " + jitter"
+		return millis(d-1) + " + jitter"
 	}
-	return s
+	return millis(d)
 }
+
+func millis(d Duration) string { return fmt.Sprintf("%g ms", float64(d)/ms) }

@@ -48,7 +48,7 @@ func say(v any) string {
 		}
 		return s + "}"
 	case Reason:
-		return reasons[v]
+		return strconv.Quote(reasons[v])
 	case Message:
 		return sayMessage(v)
 	}
