@@ -124,13 +124,16 @@ func (s *stage) onCrash(w words) error {
 	return nil
 }
 
+// onTimer lets a timer of a member run out: "timer 1 heartbeat times=3".
 func (s *stage) onTimer(w words) error {
 	t := slices.Index(timerNames, w.plain[2])
 	if t < 0 {
 		return fmt.Errorf("there is no %s timer", w.plain[2])
 	}
 	a := s.actor(w)
-	s.step(a, TimerFired{Timer: Timer(t), Now: s.clock(a)})
+	for range w.number("times", 1) {
+		s.step(a, TimerFired{Timer: Timer(t), Now: s.clock(a)})
+	}
 	return nil
 }
 
