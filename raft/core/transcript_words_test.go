@@ -93,7 +93,8 @@ func sayMessage(m Message) string {
 		}
 		_, term := field.Interface().(Term)
 		_, at := field.Interface().(SnapshotMeta)
-		if !field.IsZero() || term || at && !yes {
+		empty := field.IsZero() || field.Kind() == reflect.Slice && field.Len() == 0
+		if !empty || term || at && !yes {
 			s += " " + name + "=" + say(field.Interface())
 		}
 	}
