@@ -148,7 +148,7 @@ func (c *Core) settleMembers() {
 		p := &c.lead.peers[i]
 		if now.members.Has(p.id) {
 			kept = append(kept, *p)
-		} else if p.mode == replicating {
+		} else if p.mode == replicating && p.next > c.log.base.Index {
 			c.sendAppend(p, c.nextEntries(p)) // so that it knows that it is gone
 		}
 	}
