@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -16,7 +17,7 @@ import (
 const testDir = "/data"
 
 // reopen opens a log on the next incarnation of the disk and reads its
-// snapshot.
+// snapshot, whole and in pieces.
 func reopen(disk *memfs.Disk, opts Options) (*Log, []byte, error) {
 	l, err := Open(disk.Mount(), testDir, opts)
 	if err != nil {
@@ -26,7 +27,35 @@ func reopen(disk *memfs.Disk, opts Options) (*Log, []byte, error) {
 	if r := l.Restored(); err == nil && (meta != r.Snapshot || !members.Equal(r.Members)) {
 		err = fmt.Errorf("the snapshot is %+v with %v, restored was %+v with %v", meta, members, r.Snapshot, r.Members)
 	}
+	if err == nil && meta.Index > 0 {
+		err = assembled(l, Chunk{Snapshot: meta, Members: members, Data: data}, len(data)/3+1)
+	}
 	return l, data, err
+}
+
+// assembled says how a snapshot that is read in pieces of some size differs from
+// what it is.
+func assembled(l *Log, whole Chunk, size int) error {
+	var data []byte
+	for {
+		chunk, err := l.SnapshotChunk(whole.Snapshot, uint64(len(data)), size)
+		if err != nil {
+			return err
+		}
+		if chunk.Snapshot != whole.Snapshot || !chunk.Members.Equal(whole.Members) || chunk.Offset != uint64(len(data)) {
+			return fmt.Errorf("a piece of %+v with %v at %d, asked was %d", chunk.Snapshot, chunk.Members, chunk.Offset, len(data))
+		}
+		if data = append(data, chunk.Data...); chunk.Done {
+			break
+		}
+		if len(chunk.Data) != size {
+			return fmt.Errorf("a piece of %d bytes at %d, which is not the last; want %d", len(chunk.Data), chunk.Offset, size)
+		}
+	}
+	if !bytes.Equal(data, whole.Data) {
+		return fmt.Errorf("the pieces make %d bytes that are not the %d of the whole", len(data), len(whole.Data))
+	}
+	return nil
 }
 
 // match finds the model that a log restored, the latest that fits.
@@ -73,6 +102,15 @@ func scripts() map[string][]step {
 			saveStep(core.SnapshotMeta{Index: 5, Term: 2}, "five"),
 			cutStep(5),
 			appendStep(batch(hard(3, 1, 1), 9, 3, 3, 600)),
+		},
+		"cut segments that go on after reaching back": {
+			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
+			appendStep(batch(hard(2, 1, 1), 2, 2, 2, 100)),
+			appendStep(batch(hard(2, 1, 1), 4, 2, 2, 600)),
+			appendStep(batch(hard(3, 1, 1), 6, 3, 3, 600)),
+			saveStep(core.SnapshotMeta{Index: 5, Term: 2}, "five"),
+			cutStep(5),
+			appendStep(batch(hard(3, 1, 1), 9, 3, 1, 6)),
 		},
 		"reset": {
 			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
