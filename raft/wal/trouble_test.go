@@ -61,15 +61,15 @@ func troubled(t *testing.T) map[string]func() (*memfs.Disk, model) {
 // and the next one restores the same as if nothing had happened.
 func TestFailureAtEveryCallOfRecovery(t *testing.T) {
 	broken := errors.New("input/output error")
-	for name, make := range troubled(t) {
+	for name, grow := range troubled(t) {
 		t.Run(name, func(t *testing.T) {
-			disk, _ := make()
+			disk, _ := grow()
 			before := disk.Calls()
 			if _, err := Open(disk.Mount(), testDir, smallSegments()); err != nil {
 				t.Fatal(err)
 			}
 			for number := disk.Calls() - before; number > 0; number-- {
-				disk, m := make()
+				disk, m := grow()
 				at(disk, number, memfs.Fate{Err: broken})
 				if _, err := Open(disk.Mount(), testDir, smallSegments()); !errors.Is(err, broken) {
 					t.Fatalf("call %d: %v, want the failure", number, err)
@@ -91,9 +91,9 @@ func TestFailureAtEveryCallOfRecovery(t *testing.T) {
 // TestRepairIsDoneOnce: what Open repaired is durable, so the next finds nothing
 // to repair.
 func TestRepairIsDoneOnce(t *testing.T) {
-	for name, make := range troubled(t) {
+	for name, grow := range troubled(t) {
 		t.Run(name, func(t *testing.T) {
-			disk, m := make()
+			disk, m := grow()
 			if _, err := Open(disk.Mount(), testDir, smallSegments()); err != nil {
 				t.Fatal(err)
 			}
