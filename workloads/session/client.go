@@ -16,8 +16,8 @@ import (
 const (
 	patience   = 1200 * time.Millisecond // for an answer, before another copy is sent
 	impatience = 15 * time.Millisecond   // the same, of an impatient client's first copy
-	pause      = 50 * time.Millisecond   // before another copy
-	mostCopies = 5                       // because answers do not come
+	pause      = 50 * time.Millisecond   // before the second copy; twice as long before each one after it
+	mostCopies = 7                       // because answers do not come
 )
 
 // Client carries out one worker's operations.
@@ -116,23 +116,22 @@ type sending struct {
 // untilAnswered sends copies until one gets a definite answer, or there were
 // enough.
 func (o *sending) untilAnswered() {
-	wait := patience
+	wait, between := patience, pause
 	if o.op.How == Impatient {
-		wait = impatience
+		wait, between = impatience, 0
 	}
 	for node := o.op.Node; ; node = o.client.route.Node() {
 		o.failed = o.send(node, o.request, wait)
 		switch {
 		case o.failed == nil || o.failed.Code == api.SessionExpired || o.failed.Code == api.SessionStale:
 			return
-		case !o.lost || len(o.copies) == mostCopies || o.left() <= pause:
+		case !o.lost || len(o.copies) == mostCopies || o.left() <= between:
 			o.client.route.Turn(o.failed)
 			return
 		}
-		if o.client.route.Turn(o.failed); o.op.How != Impatient {
-			o.env.Sleep(pause)
-		}
-		wait = patience
+		o.client.route.Turn(o.failed)
+		o.env.Sleep(between)
+		wait, between = patience, max(pause, 2*between)
 	}
 }
 
