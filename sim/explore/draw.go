@@ -33,6 +33,7 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Description = "drawn by an exploration"
 	s.Nodes = pick(rng, 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7)
 	drawNode(rng, &s.Node)
+	drawSessions(seed, &s.Node)
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
 	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
 	s.Workload.Concurrency = scenario.Concurrency{Count: pick(rng, 2, 3, 4), PerNode: true}
@@ -96,6 +97,14 @@ func drawNode(rng *rand.Rand, n *scenario.Node) {
 	n.MaxBatch = pick(rng, 1, 2, 8, 64)
 	n.SnapshotEvery = pick(rng, 10, 30, 100, 300, 5000)
 	n.PeerSilence = n.ElectionTimeout * pick[time.Duration](rng, 1, 2, 4, 8)
+}
+
+// drawSessions draws when sessions expire: some runs have many that do. It
+// draws from a source of its own, so that it shifts nothing else.
+func drawSessions(seed int64, n *scenario.Node) {
+	rng := rand.New(rand.NewPCG(uint64(seed), 0x73657373696f6e73))
+	n.SessionEntries = pick(rng, 30, 100, 300, 1000, 100_000)
+	n.MaxSessions = pick(rng, 20, 60, 4096)
 }
 
 // drawFaults draws which kinds of faults there are, how often they come and
