@@ -65,6 +65,29 @@ func (r *Raft) Queues() Queues {
 	}
 }
 
+// LeaseLeft is for how long this member's lease holds yet, as a leader: 0 if it
+// has none, or Config.Lease is not set.
+func (r *Raft) LeaseLeft() time.Duration {
+	end := r.status.Load().LeaseEnd
+	if end == 0 {
+		return 0
+	}
+	return max(0, time.Duration(end-r.instant()))
+}
+
+// SnapshotSize is how many bytes the newest snapshot has that was saved, loaded
+// or installed since Make, and what it covers.
+func (r *Raft) SnapshotSize() (core.Index, int) {
+	s := r.newest.Load()
+	return s.index, s.bytes
+}
+
+// size is that of a snapshot.
+type size struct {
+	index core.Index
+	bytes int
+}
+
 // now reads the member's monotonic clock. Without leases it is not needed, and
 // is zero, which is unknown to the core.
 func (r *Raft) now() core.Instant {

@@ -31,6 +31,7 @@ type Raft struct {
 	backlog  atomic.Int64 // bytes of entries that wait for the disk
 	status   atomic.Pointer[core.Status]
 	members  atomic.Pointer[core.Membership]
+	newest   atomic.Pointer[size]
 	counters counters
 
 	stopping  chan struct{} // closed by Stop
@@ -78,6 +79,7 @@ func Make(cfg Config, storage Storage, transport Transport, applyCh chan<- Apply
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	r.members.Store(&core.Membership{})
+	r.newest.Store(&size{})
 	r.step(core.Started{})
 	r.publish()
 	for _, run := range []func(){r.own, r.runDisk, r.runSaves, r.runApplies, r.runShips} {

@@ -86,6 +86,7 @@ func (r *Raft) rewrite(e core.Effect) error {
 			return fmt.Errorf("raft: install the snapshot of %d: %w", e.Snapshot.Index, err)
 		}
 		r.counters.loaded.Add(1)
+		r.newest.Store(&size{e.Snapshot.Index, len(e.Data)})
 		r.log.Info("snapshot received", "index", uint64(e.Snapshot.Index), "term", uint64(e.Snapshot.Term), "bytes", len(e.Data))
 		r.report(core.SnapshotSaved{Snapshot: e.Snapshot})
 	case core.CutLog:
@@ -104,6 +105,7 @@ func (r *Raft) runSaves() {
 				return fmt.Errorf("raft: save the snapshot of %d: %w", s.Snapshot.Index, err)
 			}
 			r.counters.saved.Add(1)
+			r.newest.Store(&size{s.Snapshot.Index, len(s.Data)})
 			r.report(core.SnapshotSaved{Snapshot: s.Snapshot})
 		}
 		return nil
@@ -158,6 +160,7 @@ func (r *Raft) applyMsg(e core.Effect, last core.Index) (ApplyMsg, core.Index, e
 			if s.Meta, s.Data, err = r.load(e.Snapshot); err != nil {
 				return ApplyMsg{}, 0, err
 			}
+			r.newest.Store(&size{s.Meta.Index, len(s.Data)})
 		}
 		return ApplyMsg{Snapshot: &s}, e.Snapshot.Index, nil
 	}
