@@ -97,6 +97,10 @@ func parseFlags(args []string, stderr io.Writer) (server.Config, error) {
 		"how reads are confirmed that do not say so themselves: readindex (the leader asks a majority) or lease (its lease says so, as long as clocks keep to --lease-drift)")
 	flags.Float64Var(&cfg.LeaseDrift, "lease-drift", cfg.LeaseDrift,
 		"by which `part` of true time a node's clock may run fast or slow at most; the same on all nodes")
+	flags.IntVar(&cfg.SessionEntries, "session-entries", cfg.SessionEntries,
+		"applied entries after which an unused session expires; the same on every node")
+	flags.IntVar(&cfg.MaxSessions, "max-sessions", cfg.MaxSessions,
+		"the most sessions, of which the least recently used give way; the same on every node")
 	flags.BoolVar(&cfg.Pprof, "pprof", cfg.Pprof, "serve /debug/pprof to clients")
 	if err := parse(flags, args, stderr); err != nil {
 		return server.Config{}, err

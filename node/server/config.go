@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"partita/node/api"
+	"partita/node/kv"
 	"partita/raft/core"
 )
 
@@ -31,6 +33,8 @@ type Config struct {
 	OperationTimeout time.Duration
 	MaxBatch         int // entries in one message
 	SnapshotEvery    int // applied entries from one snapshot to the next
+	SessionEntries   int // applied entries that a session lives on without being used; alike on all nodes
+	MaxSessions      int // alike on all nodes
 	CompactTail      int // entries below a snapshot that the log keeps
 	SnapshotChunk    int // bytes of a snapshot in one message
 	MaxUncommitted   int // bytes of commands that a leader takes before they are committed
@@ -43,13 +47,6 @@ type Config struct {
 
 	Logger *slog.Logger
 }
-
-// The ways to confirm a read. ReadIndex lets the leader ask a majority whether
-// it leads; ReadLease lets its lease say so where it has one.
-const (
-	ReadIndex = "readindex"
-	ReadLease = "lease"
-)
 
 // maxNodes bounds the names in --peers, and maxChunk a piece of a snapshot in bytes.
 const (
@@ -72,7 +69,9 @@ func DefaultConfig() Config {
 		SnapshotChunk:    1 << 20,
 		MaxUncommitted:   64 << 20,
 		LeaseDrift:       0.1,
-		Reads:            ReadIndex,
+		SessionEntries:   int(kv.DefaultLimits().SessionEntries),
+		MaxSessions:      kv.DefaultLimits().MaxSessions,
+		Reads:            api.ReadIndex,
 		Logger:           slog.New(slog.DiscardHandler),
 	}
 }
@@ -145,6 +144,8 @@ func (c Config) validateBehaviour() error {
 		{"max-batch", c.MaxBatch, 1, 4096},
 		{"snapshot-every", c.SnapshotEvery, 1, 10_000_000},
 		{"compact-tail", c.CompactTail, 0, 10_000_000},
+		{"session-entries", c.SessionEntries, 1, 1_000_000_000},
+		{"max-sessions", c.MaxSessions, 1, 1_000_000},
 		{"snapshot-chunk", c.SnapshotChunk, 1, maxChunk},
 		{"max-uncommitted", c.MaxUncommitted, 1, 1 << 40},
 	} {
@@ -152,8 +153,8 @@ func (c Config) validateBehaviour() error {
 			return fmt.Errorf("--%s %d is out of bounds; give %d to %d", n.flag, n.value, n.min, n.max)
 		}
 	}
-	if c.Reads != ReadIndex && c.Reads != ReadLease {
-		return fmt.Errorf("--reads %q is unknown; give %s or %s", c.Reads, ReadIndex, ReadLease)
+	if c.Reads != api.ReadIndex && c.Reads != api.LeaseRead {
+		return fmt.Errorf("--reads %q is unknown; give %s or %s", c.Reads, api.ReadIndex, api.LeaseRead)
 	}
 	if !(c.LeaseDrift >= 0 && c.LeaseDrift < 1) {
 		return fmt.Errorf("--lease-drift %v is out of bounds; give a part of 1, such as 0.1, below 1", c.LeaseDrift)
