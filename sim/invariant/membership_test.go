@@ -187,14 +187,18 @@ func quorumsOfChanges() []play {
 		}, CommittedLost, "only 1 of 3 nodes hold it, not those of n2, n3"},
 		{"an entry before the last configuration, committed by its quorum", 5, func(s *stage) {
 			led(s)
-			s.all([]core.NodeID{1, 3, 4, 5}, 1, joint...)
+			for _, id := range later {
+				s.write(id, hard(1, 1), joint...)
+			}
 			s.all([]core.NodeID{1, 4, 5}, 1, log(3, 1)...)
 			s.write(1, hard(1, 1), members(4, 1, later, nil, nil))
 			s.Applied(1, append(joint[:2:2], log(3, 1)...))
 		}, "", ""},
 		{"that, where no such configuration was appended", 5, func(s *stage) {
 			led(s)
-			s.all([]core.NodeID{1, 3, 4, 5}, 1, joint...)
+			for _, id := range later {
+				s.write(id, hard(1, 1), joint...)
+			}
 			s.all([]core.NodeID{1, 4, 5}, 1, log(3, 1)...)
 			s.Applied(1, append(joint[:2:2], log(3, 1)...))
 		}, CommittedLost, "1 of 3 outgoing ones"},
