@@ -62,6 +62,14 @@ const (
 	Lost        Code = "lost"         // indefinite: forwarded, and the answer never came, or a snapshot passed it
 	Unreachable Code = "unreachable"  // definite, made by Client: no connection that answered a health request
 	Broken      Code = "broken"       // indefinite, made by Client: the connection broke after the request left
+
+	Transferring  Code = "transferring"   // definite: the leader is letting another lead
+	NotLeader     Code = "not_leader"     // definite: only the leader does this
+	NotReady      Code = "not_ready"      // definite: the leader has committed nothing in its term yet
+	ChangePending Code = "change_pending" // definite: another change of the configuration is under way
+	BadChange     Code = "bad_change"     // definite: it makes no sense for the present configuration
+	CatchingUp    Code = "catching_up"    // definite: who is to vote or to lead lacks too much of the log
+	Abandoned     Code = "abandoned"      // definite: the other did not take the lead in time
 )
 
 // Error is the JSON body of every answer that is not a reply.
@@ -76,7 +84,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
 
 // Status is what GET /v1/status answers. Peers holds, on a leader, how far
-// each voter's log is known to agree.
+// each member's log is known to agree; Members is the configuration in force.
 type Status struct {
 	Node    string       `json:"node"`
 	Role    string       `json:"role"`
@@ -88,9 +96,10 @@ type Status struct {
 	Durable uint64       `json:"durable"`
 	Boot    uint64       `json:"boot"`
 	Peers   []PeerStatus `json:"peers"`
+	Members Members      `json:"members"`
 }
 
-// PeerStatus is one voter in a Status. Match and Next are zero unless the
+// PeerStatus is one member in a Status. Match and Next are zero unless the
 // answering node leads.
 type PeerStatus struct {
 	Node  string `json:"node"`
