@@ -164,16 +164,17 @@ func lastOf(found core.Restored) core.Index {
 
 // ReadAsked takes note of a read that came to a node: it has to see all that
 // is committed now.
-func (w *Watch) ReadAsked(id core.NodeID, read uint64) {
-	w.at(id).reads[read] = core.Index(len(w.committed))
+func (w *Watch) ReadAsked(id core.NodeID, read uint64, lease bool) {
+	w.at(id).reads[read] = asked{core.Index(len(w.committed)), lease}
 }
 
-// ReadReady checks the index at which a read is to be answered.
-func (w *Watch) ReadReady(id core.NodeID, read uint64, index core.Index, lease bool) {
+// ReadReady checks the index at which a read is to be answered, and says
+// whether a lease was asked for.
+func (w *Watch) ReadReady(id core.NodeID, read uint64, index core.Index, lease bool) (leaseAsked bool) {
 	n := w.at(id)
-	least, asked := n.reads[read]
+	r, asked := n.reads[read]
 	delete(n.reads, read)
-	if asked && index < least {
+	if least := r.least; asked && index < least {
 		first := w.committed[least-1].first
 		rule, by := ReadRound, ""
 		if lease {
@@ -181,6 +182,10 @@ func (w *Watch) ReadReady(id core.NodeID, read uint64, index core.Index, lease b
 		}
 		w.fail(rule, []core.NodeID{id, first}, "%s answers a read%s as of entry %d, and %s had applied entry %d when it came", w.name(id), by, index, w.name(first), least)
 	}
+	if asked && lease && !r.lease {
+		w.fail(LeaseRead, []core.NodeID{id}, "%s answers a read by a lease that was to be confirmed by a round", w.name(id))
+	}
+	return r.lease
 }
 
 // ReadEnded forgets a read that was refused.

@@ -233,9 +233,17 @@ func carried() []play {
 		{"a lease that held too long", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1, 1))
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, true)
 			s.ReadReady(3, 7, 1, true)
 		}, LeaseRead, "n3 answers a read by a lease as of entry 1, and n1 had applied entry 2 when it came"},
+		{"a lease that nobody asked for", 3, func(s *stage) {
+			s.ReadAsked(3, 7, false)
+			s.ReadReady(3, 7, 0, true)
+		}, LeaseRead, "n3 answers a read by a lease that was to be confirmed by a round"},
+		{"a round where a lease would do", 3, func(s *stage) {
+			s.ReadAsked(3, 7, true)
+			s.ReadReady(3, 7, 0, false)
+		}, "", ""},
 	}
 }
 

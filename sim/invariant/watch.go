@@ -42,7 +42,14 @@ type node struct {
 	replaced core.SnapshotMeta
 	agree    core.Index // up to here the disk holds what is committed
 	handed   core.Index // up to here its state machine was given entries, or a snapshot
-	reads    map[uint64]core.Index
+	reads    map[uint64]asked
+}
+
+// asked is a read that waits: the least index at which it may be answered, and
+// whether a lease may do it.
+type asked struct {
+	least core.Index
+	lease bool
 }
 
 // origin is what an index and a term name.
@@ -76,7 +83,7 @@ func New(names []string, voters int, step func() int) *Watch {
 	w.judges = placed{configuration: w.initial}
 	for i := range w.nodes {
 		n := &w.nodes[i]
-		n.reads = map[uint64]core.Index{}
+		n.reads = map[uint64]asked{}
 		n.memory.beginning = w.begins(core.NodeID(i + 1))
 		n.disk.beginning = n.memory.beginning
 	}
@@ -131,8 +138,9 @@ func (w *Watch) Panicked(id core.NodeID, text string) {
 }
 
 // Asked takes note of an append that a node wants on its disk, and is at once
-// in its memory. It says how many entries were removed by it.
-func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
+// in its memory. It says how many entries were removed by it, and how
+// many configurations among them.
+func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed, configurations int) {
 	n := w.at(id)
 	n.term = e.HardState.Term
 	wr := write{number: e.Number, hard: e.HardState, from: e.From}
@@ -146,7 +154,7 @@ func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
 				}
 			}
 		}
-		before := n.memory.last().Index
+		before, members := n.memory.last().Index, len(n.memory.members)
 		var ok bool
 		if removed, ok = n.memory.put(wr); !ok {
 			w.fail(LogMatching, []core.NodeID{id}, "%s appends from entry %d on to a log that holds %d to %d",
@@ -156,6 +164,7 @@ func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
 			w.fail(LeaderAppendOnly, []core.NodeID{id}, "%s leads in term %d and puts others in the place of entries %d to %d of its log",
 				w.name(id), n.leads, e.From, before)
 		}
+		configurations = members + len(wr.members) - len(n.memory.members)
 		previous, _ := n.memory.term(e.From - 1)
 		for i, entry := range e.Entries {
 			w.match(id, entry, wr.slots[i], previous)
@@ -163,7 +172,7 @@ func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
 		}
 	}
 	n.writes = append(n.writes, wr)
-	return removed
+	return removed, configurations
 }
 
 // match checks that an index and a term name one entry and one predecessor,

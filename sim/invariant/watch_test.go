@@ -371,33 +371,33 @@ func reads() []play {
 	return []play{
 		{"a read below what was committed", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.ReadReady(3, 7, 1, false)
 		}, ReadRound, "n3 answers a read as of entry 1, and n1 had applied entry 2 when it came"},
 		{"a read of all that was committed", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.ReadReady(3, 7, 2, false)
 		}, "", ""},
 		{"a read asked before the commit", 3, func(s *stage) {
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			committed(s)
 			s.ReadReady(3, 7, 0, false)
 		}, "", ""},
 		{"a read that was given up", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.ReadEnded(3, 7)
 			s.ReadReady(3, 7, 0, false)
 		}, "", ""},
 		{"a read of another node", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.ReadReady(2, 7, 0, false)
 		}, "", ""},
 		{"a read of an earlier life", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.boots(3, hard(1, 1), start, start, log(1, 1, 1)...)
 			s.ReadReady(3, 7, 0, false)
 		}, "", ""},

@@ -12,7 +12,7 @@ import (
 )
 
 // timerNames are the timers in words.
-var timerNames = [...]string{core.ElectionTimer: "the election timer", core.HeartbeatTimer: "the heartbeat timer"}
+var timerNames = [...]string{core.ElectionTimer: "the election timer", core.HeartbeatTimer: "the heartbeat timer", core.TransferTimer: "the transfer timer"}
 
 // note adds a step to the account.
 func (c *Cluster) note(s trace.Step) {
