@@ -58,7 +58,7 @@ type leadership struct {
 	round uint64     // the latest heartbeat round sent in this term
 	reads []readRequest
 
-	uncommitted int // bytes of data in entries that are not committed
+	uncommitted int // bytes of data in entries of this term that are not committed
 	transfer    transfer
 
 	stamps  []stamp // of rounds that no quorum has acknowledged
@@ -74,9 +74,6 @@ func (c *Core) takeLead() {
 	c.reason = "election won"
 	c.loyal = false
 	c.lead = leadership{}
-	for _, e := range c.log.from(c.commit + 1) {
-		c.lead.uncommitted += len(e.Data)
-	}
 	c.track()
 	if !c.cfg.NoNoop {
 		c.extend(Noop, nil)
@@ -328,6 +325,16 @@ func (c *Core) onHeartbeatReply(e Envelope, m HeartbeatReply) {
 	c.confirmReads()
 }
 
+// ownOf gives those of some entries that are of this term. What a leader found
+// in its log does not count against what it may take: without a no-op only a new
+// command commits it.
+func (c *Core) ownOf(entries []Entry) []Entry {
+	for len(entries) > 0 && entries[0].Term < c.hard.Term {
+		entries = entries[1:]
+	}
+	return entries
+}
+
 // advanceCommit commits what a quorum holds durably, if it is of this term:
 // entries of earlier terms are committed by those that follow them (§5.4.2).
 func (c *Core) advanceCommit() {
@@ -335,7 +342,7 @@ func (c *Core) advanceCommit() {
 	if at <= c.commit || c.log.mustTerm(at) != c.hard.Term {
 		return
 	}
-	c.lead.uncommitted -= dataOf(c.log.from(c.commit + 1)[:at-c.commit])
+	c.lead.uncommitted -= dataOf(c.ownOf(c.log.from(c.commit + 1)[:at-c.commit]))
 	c.commit = at
 	c.settleMembers()
 	for i := range c.lead.peers {

@@ -16,14 +16,12 @@ type installation struct {
 
 // onCompact saves a snapshot that the state machine offers (§7).
 func (c *Core) onCompact(ev Compact) {
-	if ev.Index > c.applied || ev.Index <= max(c.snapshot.Index, c.saving) || c.install.resetting {
-		return
+	members := c.configs.at(ev.Index).members
+	if ev.Index > c.applied || ev.Index <= max(c.snapshot.Index, c.saving) || c.install.resetting || len(members.Voters) == 0 {
+		return // who joins does not know the configuration until the log has come to one
 	}
 	c.saving = ev.Index
-	c.emit(SaveSnapshot{
-		Snapshot: SnapshotMeta{ev.Index, c.log.mustTerm(ev.Index)},
-		Members:  c.configs.at(ev.Index).members, Data: ev.Data,
-	})
+	c.emit(SaveSnapshot{Snapshot: SnapshotMeta{ev.Index, c.log.mustTerm(ev.Index)}, Members: members, Data: ev.Data})
 }
 
 // onSnapshotSaved cuts the log, which may not be done before the snapshot

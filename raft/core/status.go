@@ -17,7 +17,7 @@ type Status struct {
 	// On a leader alone.
 	Transferring NodeID       // who is to lead, None if nobody
 	LeaseEnd     Instant      // when its lease ends, 0 if it has none
-	Uncommitted  int          // bytes of data in entries that are not committed
+	Uncommitted  int          // bytes of data that it has taken in its term and not committed
 	Peers        []PeerStatus // everybody it feeds and itself, in order of ID
 }
 

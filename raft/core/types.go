@@ -116,8 +116,8 @@ type Config struct {
 	MaxInflight   int // unacknowledged Append messages to one follower
 	// MaxInflightBytes bounds the entry data in those; one message may exceed it.
 	MaxInflightBytes int
-	// MaxUncommittedBytes bounds the commands in a leader's log that are not
-	// committed. What would exceed it is refused as Overloaded; one command is
+	// MaxUncommittedBytes bounds the commands that a leader has taken in its
+	// term and not committed. What would exceed it is refused as Overloaded; one command is
 	// always let in.
 	MaxUncommittedBytes int
 	// SnapshotChunk is how many bytes of a snapshot one message carries.
