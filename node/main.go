@@ -85,6 +85,10 @@ func parseFlags(args []string, stderr io.Writer) (server.Config, error) {
 	flags.DurationVar(&cfg.OperationTimeout, "operation-timeout", cfg.OperationTimeout, "how long an operation may wait for its outcome")
 	flags.IntVar(&cfg.MaxBatch, "max-batch", cfg.MaxBatch, "the most entries in one message")
 	flags.IntVar(&cfg.SnapshotEvery, "snapshot-every", cfg.SnapshotEvery, "applied entries from one snapshot to the next")
+	flags.IntVar(&cfg.SessionEntries, "session-entries", cfg.SessionEntries,
+		"applied entries after which an unused session expires; the same on every node")
+	flags.IntVar(&cfg.MaxSessions, "max-sessions", cfg.MaxSessions,
+		"the most sessions, of which the least recently used give way; the same on every node")
 	flags.StringVar(&cfg.Reads, "reads", cfg.Reads, "how reads are made linearizable: readindex")
 	flags.BoolVar(&cfg.Pprof, "pprof", cfg.Pprof, "serve /debug/pprof to clients")
 	if err := parse(flags, args, stderr); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"partita/node/kv"
 	"partita/raft/core"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 	OperationTimeout time.Duration
 	MaxBatch         int // entries in one message
 	SnapshotEvery    int // applied entries from one snapshot to the next
+	SessionEntries   int // applied entries that a session lives on without being used; alike on all nodes
+	MaxSessions      int // alike on all nodes
 	Reads            string
 	Pprof            bool // serve /debug/pprof
 
@@ -54,6 +57,8 @@ func DefaultConfig() Config {
 		OperationTimeout: 4 * time.Second,
 		MaxBatch:         64,
 		SnapshotEvery:    5000,
+		SessionEntries:   int(kv.DefaultLimits().SessionEntries),
+		MaxSessions:      kv.DefaultLimits().MaxSessions,
 		Reads:            ReadIndex,
 		Logger:           slog.New(slog.DiscardHandler),
 	}
@@ -110,6 +115,12 @@ func (c Config) validateBehaviour() error {
 	}
 	if c.SnapshotEvery < 1 || c.SnapshotEvery > 10_000_000 {
 		return fmt.Errorf("--snapshot-every %d is out of bounds; give 1 to 10000000", c.SnapshotEvery)
+	}
+	if c.SessionEntries < 1 || c.SessionEntries > 1_000_000_000 {
+		return fmt.Errorf("--session-entries %d is out of bounds; give 1 to 1000000000, the same on every node", c.SessionEntries)
+	}
+	if c.MaxSessions < 1 || c.MaxSessions > 1_000_000 {
+		return fmt.Errorf("--max-sessions %d is out of bounds; give 1 to 1000000, the same on every node", c.MaxSessions)
 	}
 	if c.Reads != ReadIndex {
 		return fmt.Errorf("--reads %q is unknown; the one way to read is %s", c.Reads, ReadIndex)

@@ -35,6 +35,8 @@ func TestConfigComplaintsNameTheFlag(t *testing.T) {
 		{"no operation timeout", func(c *Config) { c.OperationTimeout = 0 }, []string{"--operation-timeout"}},
 		{"no batch", func(c *Config) { c.MaxBatch = 0 }, []string{"--max-batch 0", "4096"}},
 		{"no snapshots", func(c *Config) { c.SnapshotEvery = 0 }, []string{"--snapshot-every 0"}},
+		{"no session entries", func(c *Config) { c.SessionEntries = 0 }, []string{"--session-entries 0"}},
+		{"no sessions", func(c *Config) { c.MaxSessions = 0 }, []string{"--max-sessions 0", "1000000"}},
 		{"leases", func(c *Config) { c.Reads = "lease" }, []string{"--reads", "readindex"}},
 	}
 	for _, c := range cases {

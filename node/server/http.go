@@ -178,6 +178,10 @@ func statusOf(code api.Code) int {
 	switch code {
 	case api.BadRequest:
 		return http.StatusBadRequest
+	case api.SessionExpired:
+		return http.StatusGone
+	case api.SessionStale:
+		return http.StatusConflict
 	case api.Timeout, api.Lost:
 		return http.StatusGatewayTimeout
 	}

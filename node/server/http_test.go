@@ -48,6 +48,10 @@ func TestRequestsAreUnderstood(t *testing.T) {
 	}{
 		{"cas", "POST", "/v1/kv", `{"op":"cas","key":"a","value":"2","old":"1"}`, api.Request{Op: api.CAS, Key: "a", Value: "2", Old: "1"}},
 		{"cas on nothing", "POST", "/v1/kv", `{"op":"cas","key":"a","value":"2","old_absent":true}`, api.Request{Op: api.CAS, Key: "a", Value: "2", OldAbsent: true}},
+		{"in a session", "POST", "/v1/kv", `{"op":"append","key":"a","value":"2","session":7,"number":3}`,
+			api.Request{Op: api.Append, Key: "a", Value: "2", Session: 7, Number: 3}},
+		{"a new session", "POST", "/v1/kv", `{"op":"open_session"}`, api.Request{Op: api.OpenSession}},
+		{"a stale read", "POST", "/v1/kv", `{"op":"get","key":"a","reads":"stale"}`, api.Request{Op: api.Get, Key: "a", Reads: api.StaleRead}},
 		{"space after", "POST", "/v1/kv", "{\"op\":\"get\",\"key\":\"a\"}\n", api.Request{Op: api.Get, Key: "a"}},
 		{"longest value, all escaped", "POST", "/v1/kv",
 			`{"op":"put","key":"a","value":"` + strings.Repeat(`\u0076`, kv.MaxValue) + `"}`, api.Request{Op: api.Put, Key: "a", Value: long}},
@@ -99,6 +103,8 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"long value", "PUT", "/v1/kv/a", strings.Repeat("v", kv.MaxValue+1), 400, "at most 262144"},
 		{"long body", "PUT", "/v1/kv/a", strings.Repeat("v", maxBody+1), 413, "more than"},
 		{"body of a get", "GET", "/v1/kv/a", "x", 400, "takes no value"},
+		{"number without a session", "POST", "/v1/kv", `{"op":"put","key":"a","number":1}`, 400, "without a session"},
+		{"unknown way to read", "POST", "/v1/kv", `{"op":"get","key":"a","reads":"dirty"}`, 400, "dirty"},
 		{"parameters", "PUT", "/v1/kv/a?old=1", "x", 400, "parameters"},
 	}
 	for _, c := range cases {
@@ -119,6 +125,7 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 	for code, want := range map[api.Code]int{
 		api.BadRequest: 400, api.NoLeader: 503, api.NotAccepted: 503, api.Overwritten: 503, api.Stopping: 503,
 		api.Overloaded: 503, api.NotServed: 503, api.Timeout: 504, api.Lost: 504,
+		api.SessionExpired: 410, api.SessionStale: 409,
 	} {
 		f := newFront(func(api.Request) (api.Reply, *api.Error) {
 			return api.Reply{}, &api.Error{Code: code, Message: "m", Leader: "n2"}

@@ -256,7 +256,7 @@ func (o *owner) takeAnswers() {
 		case a.err != nil:
 			o.execute(o.refuse(a.id, a.err))
 		case a.read:
-			o.execute(o.service.ReadReady(a.id, a.index))
+			o.execute(o.service.ReadReady(a.id, a.index, false))
 		default:
 			o.execute(o.service.Proposed(a.id, a.index, a.term))
 		}

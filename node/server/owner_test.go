@@ -64,7 +64,7 @@ type bench struct {
 
 func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
-		svc, err := service.New(service.Config{Node: "n1", SnapshotEvery: 2, MaxPending: maxPending, MaxOutcomes: maxOutcomes})
+		svc, err := service.New(service.Config{Node: "n1", SnapshotEvery: 2, MaxPending: maxPending, MaxOutcomes: maxOutcomes, Sessions: kv.DefaultLimits()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestSnapshots(t *testing.T) {
 		if len(b.raft.snapshots) != 1 || b.raft.snapshots[0] != 2 {
 			t.Errorf("offered %v", b.raft.snapshots)
 		}
-		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 9, Term: 1}, Data: kv.New().Snapshot()}}
+		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 9, Term: 1}, Data: kv.New(kv.DefaultLimits()).Snapshot()}}
 		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 12, Term: 1}, Data: []byte("rubbish")}}
 		if err := <-b.failed; !errors.Is(err, kv.ErrSnapshot) {
 			t.Errorf("a bad snapshot: %v", err)

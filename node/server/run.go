@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"partita/node/api"
+	"partita/node/kv"
 	"partita/node/service"
 	"partita/raft"
 	"partita/raft/core"
@@ -101,6 +102,7 @@ func start(cfg Config) (*node, error) {
 	}
 	svc, err := service.New(service.Config{
 		Node: cfg.Name, SnapshotEvery: core.Index(cfg.SnapshotEvery), MaxPending: maxPending, MaxOutcomes: maxOutcomes,
+		Sessions: kv.Limits{SessionEntries: uint64(cfg.SessionEntries), MaxSessions: cfg.MaxSessions},
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), peers.Close(), log.Close())

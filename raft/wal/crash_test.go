@@ -22,7 +22,10 @@ func reopen(disk *memfs.Disk, opts Options) (*Log, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	_, data, err := l.Snapshot()
+	meta, members, data, err := l.Snapshot()
+	if r := l.Restored(); err == nil && (meta != r.Snapshot || !members.Equal(r.Members)) {
+		err = fmt.Errorf("the snapshot is %+v with %v, restored was %+v with %v", meta, members, r.Snapshot, r.Members)
+	}
 	return l, data, err
 }
 

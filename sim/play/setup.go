@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"partita/harness/scenario"
+	"partita/node/kv"
 	"partita/raft/core"
 	"partita/sim/machines"
 )
@@ -49,10 +50,12 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 			ElectionTimeout: core.Duration(n.ElectionTimeout),
 			ElectionJitter:  core.Duration(n.ElectionJitter),
 			Heartbeat:       core.Duration(n.Heartbeat),
-			MaxBatch:        n.MaxBatch, MaxBatchBytes: maxBatchBytes, MaxInflight: maxInflight,
+			MaxBatch:        n.MaxBatch, MaxBatchBytes: maxBatchBytes,
+			MaxInflight: maxInflight, MaxInflightBytes: 4 << 20, MaxUncommittedBytes: 64 << 20, SnapshotChunk: 1 << 20,
 			CompactTail: min(tail, 1000),
 		},
 		SnapshotEvery:    core.Index(n.SnapshotEvery),
+		Sessions:         kv.Limits{SessionEntries: uint64(n.SessionEntries), MaxSessions: n.MaxSessions},
 		SegmentBytes:     segment,
 		OperationTimeout: operationTimeout,
 		PeerSilence:      n.PeerSilence,
