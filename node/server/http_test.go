@@ -26,11 +26,17 @@ func echo(request api.Request) (api.Reply, *api.Error) {
 
 func newFront(do func(api.Request) (api.Reply, *api.Error)) *front {
 	m := newMetrics()
-	m.watch(roster{"n1", "n2"}, func() core.Status { return core.Status{Term: 7, Role: core.Leader} },
-		func() transport.Counters {
-			return transport.Counters{Peers: []transport.PeerCounters{{ID: 2, Sent: 9}}}
-		})
-	return &front{do: do, metrics: m, started: time.Now(), status: func() api.Status { return api.Status{Node: "n1", Term: 7} }}
+	r := &fakeMember{status: core.Status{Term: 7, Role: core.Leader}}
+	wires := func() transport.Counters {
+		return transport.Counters{Peers: []transport.PeerCounters{{ID: 2, Sent: 9}}}
+	}
+	names := roster{"n1", "n2"}
+	m.watch(names, r, wires)
+	return &front{
+		do: do, metrics: m, started: time.Now(), status: func() api.Status { return api.Status{Node: "n1", Term: 7} },
+		council: &council{raft: r, names: names, patience: time.Second},
+		debug:   &debugPage{names: names, raft: r, wire: wires, recent: func() []news { return nil }, started: time.Now()},
+	}
 }
 
 func ask(f *front, method, target, body string) (int, string) {
@@ -147,6 +153,7 @@ func TestTheRestOfTheInterface(t *testing.T) {
 		{"/v1/clock", `"monotonic":`},
 		{"/metrics", `partita_operations_total{op="put",outcome="ok"} 1`},
 		{"/metrics", "partita_raft_term 7"},
+		{"/metrics", "partita_raft_chunks_sent_total 5"},
 		{"/metrics", `partita_transport_messages_total{outcome="sent",peer="n2"} 9`},
 		{"/debug/pprof/", "goroutine"},
 	}

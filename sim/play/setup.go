@@ -1,10 +1,12 @@
 package play
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
 	"partita/harness/scenario"
+	"partita/node/api"
 	"partita/node/kv"
 	"partita/raft/core"
 	"partita/sim/machines"
@@ -17,6 +19,7 @@ const Grace = 2 * time.Second
 const (
 	maxBatchBytes    = 1 << 20
 	maxInflight      = 64
+	maxInflightBytes = 4 << 20
 	operationTimeout = 4 * time.Second
 )
 
@@ -45,15 +48,19 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 	turn := []time.Duration{50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}[rng.IntN(4)]
 	return machines.Config{
 		Turn:  turn,
-		Names: s.NodeNames(), Seed: uint64(s.Seed),
+		Names: s.NodeNames(), Members: len(s.MemberNames()), Seed: uint64(s.Seed),
 		Core: core.Config{
 			ElectionTimeout: core.Duration(n.ElectionTimeout),
 			ElectionJitter:  core.Duration(n.ElectionJitter),
 			Heartbeat:       core.Duration(n.Heartbeat),
 			MaxBatch:        n.MaxBatch, MaxBatchBytes: maxBatchBytes,
-			MaxInflight: maxInflight, MaxInflightBytes: 4 << 20, MaxUncommittedBytes: 64 << 20, SnapshotChunk: 1 << 20,
-			CompactTail: min(tail, 1000),
+			MaxInflight: maxInflight, MaxInflightBytes: maxInflightBytes,
+			MaxUncommittedBytes: n.MaxUncommitted, SnapshotChunk: n.SnapshotChunk,
+			CompactTail: min(tail, core.Index(n.CompactTail)),
+			// As in a node: it has a lease whether or not somebody reads by it.
+			Lease: true, LeaseDriftPPM: uint32(math.Ceil(n.LeaseDrift * 1e6)),
 		},
+		LeaseReads:       n.Reads == api.LeaseRead,
 		SnapshotEvery:    core.Index(n.SnapshotEvery),
 		Sessions:         kv.Limits{SessionEntries: uint64(n.SessionEntries), MaxSessions: n.MaxSessions},
 		SegmentBytes:     segment,
