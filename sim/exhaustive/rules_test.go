@@ -19,7 +19,7 @@ func logOf(data string, terms ...core.Term) (log []core.Entry) {
 
 func commitsOf(term core.Term, log []core.Entry) (list []commit) {
 	for _, e := range log {
-		list = append(list, commit{e, term})
+		list = append(list, commit{e, term, first})
 	}
 	return list
 }
