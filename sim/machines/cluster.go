@@ -21,6 +21,9 @@ type Config struct {
 	Seed    uint64
 	// Core is what all members share; ID, Voters and Seed are filled in.
 	Core core.Config
+	// Drift is by which part a machine's monotonic clock may run fast or slow from
+	// the start: each draws its own rate.
+	Drift float64
 	// LeaseReads makes nodes ask for a lease where a client does not say.
 	LeaseReads       bool
 	SnapshotEvery    core.Index

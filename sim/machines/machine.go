@@ -56,6 +56,9 @@ func newMachine(c *Cluster, name string, id core.NodeID, voters []core.NodeID) *
 	m.diskRNG = c.source("latency " + name)
 	m.disk.SetHook(m.call)
 	m.realtime, m.mono = clock{rate: 1}, clock{rate: 1}
+	if d := c.cfg.Drift; d > 0 {
+		m.mono.rate = 1 + d*(2*c.source("drift "+name).Float64()-1)
+	}
 	return m
 }
 

@@ -45,7 +45,10 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 	tail := core.Index(rng.IntN(n.SnapshotEvery/2 + 1))
 	sync := 100 * time.Microsecond << rng.IntN(6)
 	flight := 200 * time.Microsecond << rng.IntN(5)
+	inflight := []int{1, 4, maxInflight}[rng.IntN(3)]
+	inflightBytes := []int{100, 2000, maxInflightBytes}[rng.IntN(3)]
 	turn := []time.Duration{50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}[rng.IntN(4)]
+	drift := []float64{0, n.LeaseDrift}[rng.IntN(2)]
 	return machines.Config{
 		Turn:  turn,
 		Names: s.NodeNames(), Members: len(s.MemberNames()), Seed: uint64(s.Seed),
@@ -54,12 +57,13 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 			ElectionJitter:  core.Duration(n.ElectionJitter),
 			Heartbeat:       core.Duration(n.Heartbeat),
 			MaxBatch:        n.MaxBatch, MaxBatchBytes: maxBatchBytes,
-			MaxInflight: maxInflight, MaxInflightBytes: maxInflightBytes,
+			MaxInflight: inflight, MaxInflightBytes: inflightBytes,
 			MaxUncommittedBytes: n.MaxUncommitted, SnapshotChunk: n.SnapshotChunk,
 			CompactTail: min(tail, core.Index(n.CompactTail)),
 			// As in a node: it has a lease whether or not somebody reads by it.
 			Lease: true, LeaseDriftPPM: uint32(math.Ceil(n.LeaseDrift * 1e6)),
 		},
+		Drift:            drift,
 		LeaseReads:       n.Reads == api.LeaseRead,
 		SnapshotEvery:    core.Index(n.SnapshotEvery),
 		Sessions:         kv.Limits{SessionEntries: uint64(n.SessionEntries), MaxSessions: n.MaxSessions},
