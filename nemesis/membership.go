@@ -176,6 +176,9 @@ func (f MembershipFault) check(nodes int) *Problem {
 func (o *MembershipOptions) given() []Injection { return o.injections(Membership) }
 
 func (o *MembershipOptions) give(schedule []Injection) {
+	if o.Voters == 0 {
+		o.Voters = schedule[0].Voters
+	}
 	o.Given.give(schedule, func(in Injection) MembershipFault {
 		return MembershipFault{Timed: timed(in), Shape: in.Shape, Voters: in.Voters}
 	})

@@ -86,7 +86,7 @@ func TestSlowDiskDelaysNoCallByTheClock(t *testing.T) {
 			close(leads)
 		}
 	}
-	net := &network{inboxes: map[core.NodeID]chan core.Envelope{}, side: map[core.NodeID]int{}}
+	net := newNetwork()
 	applied := make(chan raft.ApplyMsg, 100)
 	r, err := raft.Make(cfg, storage, net.join(1), applied)
 	if err != nil {

@@ -228,6 +228,7 @@ func TestFailureIsForGood(t *testing.T) {
 		{"save", func(l *Log) error { return l.SaveSnapshot(meta, core.Membership{}, nil) }},
 		{"reset", func(l *Log) error { return l.Reset(meta, core.Membership{}, nil) }},
 		{"cut", func(l *Log) error { return l.Cut(0) }},
+		{"chunk", func(l *Log) error { _, err := l.SnapshotChunk(meta, 0, 1); return err }},
 		{"snapshot", func(l *Log) error { _, _, _, err := l.Snapshot(); return err }},
 		{"close", (*Log).Close},
 	}
@@ -269,9 +270,10 @@ func TestClosedLogTakesNothing(t *testing.T) {
 	}
 	meta := core.SnapshotMeta{Index: 1, Term: 1}
 	_, _, _, snapshotErr := l.Snapshot()
+	_, chunkErr := l.SnapshotChunk(meta, 0, 1)
 	for name, err := range map[string]error{
 		"append": l.Append(batch(hard(1, 1, 1), 1, 1, 1, 1)), "save": l.SaveSnapshot(meta, core.Membership{}, nil), "reset": l.Reset(meta, core.Membership{}, nil),
-		"cut": l.Cut(0), "snapshot": snapshotErr, "close": l.Close(),
+		"cut": l.Cut(0), "snapshot": snapshotErr, "chunk": chunkErr, "close": l.Close(),
 	} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s after Close: %v", name, err)

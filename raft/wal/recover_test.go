@@ -15,7 +15,7 @@ import (
 )
 
 // grown makes a disk with a log that the steps have made, closed properly.
-func grown(t *testing.T, opts Options, steps ...step) (*memfs.Disk, model) {
+func grown(t testing.TB, opts Options, steps ...step) (*memfs.Disk, model) {
 	t.Helper()
 	disk := memfs.New(1)
 	l, err := Open(disk.Mount(), testDir, opts)
