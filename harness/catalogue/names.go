@@ -10,7 +10,7 @@ func Checks() []string { return []string{"exactly-once", "linearizable", "availa
 func Invariants() []string {
 	return []string{
 		"election safety", "log matching", "leader completeness", "state-machine safety",
-		"committed never lost", "durable promises", "read outside its round", "panic",
+		"committed never lost", "durable promises", "read outside its round", "lease read", "leader append-only", "configuration", "panic",
 	}
 }
 

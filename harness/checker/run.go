@@ -20,7 +20,9 @@ type Run struct {
 	StartNS int64
 
 	Nodes []string // names, in order
-	Kinds []string // of the faults asked for
+	// Members are the nodes that are members when the run begins; all if left out.
+	Members []string
+	Kinds   []string // of the faults asked for
 	// Asked are the workload's kinds of operations; Reads and Writes are those by
 	// which a node shows that it is back.
 	Asked, Reads, Writes []string
@@ -42,7 +44,7 @@ func Judge(ctx context.Context, r Run) (map[string]Result, []*Failure) {
 		"faults":       Faults(r.Kinds, r.Faults),
 		"crashes":      Crashes(r.Records, r.Faults, r.StartNS),
 		"availability": Availability(AvailabilityInput{
-			Operations: r.Operations, Faults: r.Faults, Nodes: r.Nodes, Reads: r.Reads, Writes: r.Writes,
+			Operations: r.Operations, Faults: r.Faults, Nodes: r.Nodes, Members: r.Members, Reads: r.Reads, Writes: r.Writes,
 			RecoverWithin: r.RecoverWithin, End: r.end(), Lags: Lags(r.Events),
 		}),
 	}
