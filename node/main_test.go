@@ -45,7 +45,7 @@ func TestParseFlags(t *testing.T) {
 	}{
 		{"the least", base, ""},
 		{"the scenario's keys", append([]string{"--election-timeout", "2s", "--election-jitter=1s", "--heartbeat", "50ms", "--max-batch", "32",
-			"--snapshot-every", "100", "--reads", "readindex", "--peer-silence", "3s", "--seed", "42"}, base...), ""},
+			"--snapshot-every", "100", "--session-entries", "300", "--max-sessions", "40", "--reads", "readindex", "--peer-silence", "3s", "--seed", "42"}, base...), ""},
 		{"nothing", nil, "--name is missing"},
 		{"unknown flag", append([]string{"--nam", "n1"}, base...), "-nam"},
 		{"an argument", append(base, "extra"), `"extra" is not a flag`},
@@ -68,8 +68,9 @@ func TestParseFlags(t *testing.T) {
 			}
 		})
 	}
-	cfg, err := parseFlags(append([]string{"--peer-silence", "3s", "--snapshot-every", "7"}, base...), io.Discard)
-	if err != nil || cfg.PeerSilence != 3*time.Second || cfg.SnapshotEvery != 7 {
+	cfg, err := parseFlags(append([]string{"--peer-silence", "3s", "--snapshot-every", "7", "--session-entries", "300",
+		"--max-sessions", "40"}, base...), io.Discard)
+	if err != nil || cfg.PeerSilence != 3*time.Second || cfg.SnapshotEvery != 7 || cfg.SessionEntries != 300 || cfg.MaxSessions != 40 {
 		t.Errorf("flags do not arrive: %+v, %v", cfg, err)
 	}
 }

@@ -45,7 +45,11 @@ type Node struct {
 	Heartbeat       time.Duration `yaml:"heartbeat"`        // default 100ms
 	MaxBatch        int           `yaml:"max-batch"`        // entries; default 64
 	SnapshotEvery   int           `yaml:"snapshot-every"`   // entries; default 5000
-	Reads           string        `yaml:"reads"`            // readindex
+	// SessionEntries is after how many applied entries a session expires that
+	// nobody uses; default 100000.
+	SessionEntries int    `yaml:"session-entries"`
+	MaxSessions    int    `yaml:"max-sessions"` // default 4096
+	Reads          string `yaml:"reads"`        // readindex
 	// PeerSilence closes a connection whose data nobody acknowledges; default
 	// twice the election timeout.
 	PeerSilence time.Duration `yaml:"peer-silence"`
@@ -53,7 +57,7 @@ type Node struct {
 
 // Workload is what clients do.
 type Workload struct {
-	Name        string      `yaml:"name"`        // append or register
+	Name        string      `yaml:"name"`        // append, register or session
 	Keys        int         `yaml:"keys"`        // key slots; default 10
 	Concurrency Concurrency `yaml:"concurrency"` // clients; default 3n
 	Rate        float64     `yaml:"rate"`        // operations a second, all clients together; default 400
@@ -131,7 +135,7 @@ func Default() Scenario {
 		Nodes: 5,
 		Node: Node{
 			ElectionTimeout: time.Second, ElectionJitter: 500 * time.Millisecond, Heartbeat: 100 * time.Millisecond,
-			MaxBatch: 64, SnapshotEvery: 5000, Reads: "readindex",
+			MaxBatch: 64, SnapshotEvery: 5000, SessionEntries: 100_000, MaxSessions: 4096, Reads: "readindex",
 		},
 		Workload:  Workload{Name: "register", Keys: 10, Concurrency: Concurrency{Count: 3, PerNode: true}, Rate: 400},
 		TimeLimit: time.Minute,
@@ -155,6 +159,8 @@ func (s *Scenario) NodeFlags() []string {
 		"--heartbeat", duration(n.Heartbeat),
 		"--max-batch", strconv.Itoa(n.MaxBatch),
 		"--snapshot-every", strconv.Itoa(n.SnapshotEvery),
+		"--session-entries", strconv.Itoa(n.SessionEntries),
+		"--max-sessions", strconv.Itoa(n.MaxSessions),
 		"--reads", n.Reads,
 		"--peer-silence", duration(n.PeerSilence),
 	}

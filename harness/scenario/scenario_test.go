@@ -206,7 +206,7 @@ func TestNodeFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "--election-timeout 1s --election-jitter 500ms --heartbeat 100ms --max-batch 64 --snapshot-every 5000 --reads readindex --peer-silence 2s"
+	want := "--election-timeout 1s --election-jitter 500ms --heartbeat 100ms --max-batch 64 --snapshot-every 5000 --session-entries 100000 --max-sessions 4096 --reads readindex --peer-silence 2s"
 	if got := strings.Join(s.NodeFlags(), " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -76,6 +76,8 @@ func (s *Scenario) validateNode() []*complaint {
 		bounds("node.heartbeat", n.Heartbeat, time.Millisecond, time.Minute),
 		bounds("node.max-batch", n.MaxBatch, 1, 65536),
 		bounds("node.snapshot-every", n.SnapshotEvery, 1, 1_000_000_000),
+		bounds("node.session-entries", n.SessionEntries, 1, 1_000_000_000),
+		bounds("node.max-sessions", n.MaxSessions, 1, 1_000_000),
 		oneOf("node.reads", n.Reads, []string{"readindex"}),
 		bounds("node.peer-silence", n.PeerSilence, 10*time.Millisecond, time.Hour),
 	}

@@ -21,7 +21,8 @@ type fakeRaft struct {
 	refuse    error
 	proposals []func(raft.Accepted, error)
 	commands  [][]byte
-	reads     []func(core.Index, error)
+	reads     []func(raft.ReadPoint, error)
+	leases    []bool // of reads: whether a lease may confirm it
 	snapshots []core.Index
 }
 
@@ -35,13 +36,13 @@ func (r *fakeRaft) ProposeAsync(command []byte, done func(raft.Accepted, error))
 	return nil
 }
 
-func (r *fakeRaft) ReadAsync(done func(core.Index, error)) error {
+func (r *fakeRaft) ReadAsync(lease bool, done func(raft.ReadPoint, error)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refuse != nil {
 		return r.refuse
 	}
-	r.reads = append(r.reads, done)
+	r.reads, r.leases = append(r.reads, done), append(r.leases, lease)
 	return nil
 }
 
@@ -64,7 +65,7 @@ type bench struct {
 
 func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
-		svc, err := service.New(service.Config{Node: "n1", SnapshotEvery: 2, MaxPending: maxPending, MaxOutcomes: maxOutcomes})
+		svc, err := service.New(service.Config{Node: "n1", SnapshotEvery: 2, MaxPending: maxPending, MaxOutcomes: maxOutcomes, Sessions: kv.DefaultLimits()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +96,7 @@ func TestWriteAndRead(t *testing.T) {
 		write := b.ask(api.Request{Op: api.Put, Key: "a", Value: "1"})
 		b.raft.proposals[0](raft.Accepted{Index: 1, Term: 3}, nil)
 		read := b.ask(api.Request{Op: api.Get, Key: "a"})
-		b.raft.reads[0](1, nil)
+		b.raft.reads[0](raft.ReadPoint{Index: 1}, nil)
 		synctest.Wait()
 		if len(write) != 0 || len(read) != 0 {
 			t.Fatal("answered before it was applied")
@@ -153,6 +154,7 @@ func TestRaftErrors(t *testing.T) {
 		{raft.ErrOverloaded, api.Overloaded, true},
 		{raft.ErrTooLarge, api.BadRequest, true},
 		{raft.ErrStopped, api.Stopping, true},
+		{raft.ErrTransferring, api.Transferring, true},
 		{raft.ErrLost, api.Lost, false},
 		{errors.New("never heard of"), api.Lost, false},
 	}
@@ -204,7 +206,7 @@ func TestSnapshots(t *testing.T) {
 		if len(b.raft.snapshots) != 1 || b.raft.snapshots[0] != 2 {
 			t.Errorf("offered %v", b.raft.snapshots)
 		}
-		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 9, Term: 1}, Data: kv.New().Snapshot()}}
+		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 9, Term: 1}, Data: kv.New(kv.DefaultLimits()).Snapshot()}}
 		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 12, Term: 1}, Data: []byte("rubbish")}}
 		if err := <-b.failed; !errors.Is(err, kv.ErrSnapshot) {
 			t.Errorf("a bad snapshot: %v", err)

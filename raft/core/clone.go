@@ -9,6 +9,8 @@ func (c *Core) Clone() *Core {
 	d := *c
 	d.effects = nil
 	d.cfg.Voters = slices.Clone(c.cfg.Voters)
+	d.configs = slices.Clone(c.configs)
+	d.install = c.install.clone()
 	d.log.entries = slices.Clip(c.log.entries)
 	d.disk.writes = slices.Clone(c.disk.writes)
 	d.disk.held = slices.Clone(c.disk.held)
@@ -17,6 +19,7 @@ func (c *Core) Clone() *Core {
 		d.lead.peers[i].inflight = slices.Clone(d.lead.peers[i].inflight)
 	}
 	d.lead.reads = slices.Clone(c.lead.reads)
+	d.lead.stamps = slices.Clone(c.lead.stamps)
 	d.client.forwards = slices.Clone(c.client.forwards)
 	d.client.reads = slices.Clone(c.client.reads)
 	d.client.taken = slices.Clone(c.client.taken)

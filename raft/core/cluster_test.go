@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -21,14 +22,21 @@ type member struct {
 	saves   []SaveSnapshot // under way beside the log
 	applies []Effect       // for the state machine, which lags
 	applied []Entry        // the state machine: the entries it was given
+	// its clock: how fast it runs, and what it shows at the beginning
+	rate   float64
+	offset Instant
 }
+
+// clock reads a member's own clock.
+func (c *testCluster) clock(m *member) Instant { return m.offset + Instant(float64(c.now)*m.rate) }
 
 type diskImage struct {
 	hard    HardState
 	base    SnapshotMeta
 	entries []Entry
 	snap    SnapshotMeta
-	data    []Entry // what the snapshot holds
+	members Membership // as of the snapshot
+	data    []Entry    // what the snapshot holds
 }
 
 type flight struct {
@@ -55,6 +63,7 @@ type testCluster struct {
 	writes map[string]*fate
 	old    []Envelope // some of what was ever sent; any of it may come again
 	shape  Config     // what all members have in common
+	voters []NodeID   // that the cluster begins with
 }
 
 // fate is a command's fate.
@@ -77,9 +86,19 @@ func newTestCluster(t testing.TB, seed uint64, n int) *testCluster {
 		ElectionTimeout: 100 * ms, ElectionJitter: 50 * ms, Heartbeat: 20 * ms,
 		MaxBatch: 1 + c.rng.IntN(3), MaxBatchBytes: 1 + c.rng.IntN(100), MaxInflight: 1 + c.rng.IntN(4),
 		CompactTail: Index(4 * c.rng.IntN(2)), NoNoop: c.rng.IntN(4) == 0,
+		MaxInflightBytes: 1 + c.rng.IntN(200), MaxUncommittedBytes: 20 + c.rng.IntN(1000), SnapshotChunk: 1 + c.rng.IntN(10),
+		Lease: c.rng.IntN(2) == 0, LeaseDriftPPM: 100_000,
+	}
+	joiners := 0
+	if n > 2 {
+		joiners = c.rng.IntN(3)
 	}
 	for i := 1; i <= n; i++ {
-		c.members = append(c.members, &member{id: NodeID(i)})
+		m := &member{id: NodeID(i), rate: 0.9 + c.rng.Float64()/5, offset: 1 + Instant(c.rng.IntN(1000*ms))}
+		c.members = append(c.members, m)
+		if i <= n-joiners {
+			c.voters = append(c.voters, m.id)
+		}
 	}
 	for _, m := range c.members {
 		c.boot(m)
@@ -88,14 +107,13 @@ func newTestCluster(t testing.TB, seed uint64, n int) *testCluster {
 }
 
 func (c *testCluster) boot(m *member) {
-	var voters []NodeID
-	for _, o := range c.members {
-		voters = append(voters, o.id)
-	}
 	d := m.disk
 	cfg := c.shape
-	cfg.ID, cfg.Voters, cfg.Seed = m.id, voters, c.rng.Uint64()
-	core, err := New(cfg, Restored{HardState: d.hard, Snapshot: d.snap, Base: d.base, Entries: append([]Entry(nil), d.entries...)})
+	cfg.ID, cfg.Seed = m.id, c.rng.Uint64()
+	if slices.Contains(c.voters, m.id) {
+		cfg.Voters = c.voters
+	}
+	core, err := New(cfg, Restored{HardState: d.hard, Snapshot: d.snap, Members: d.members, Base: d.base, Entries: append([]Entry(nil), d.entries...)})
 	if err != nil {
 		c.t.Fatalf("boot of %d: %v", m.id, err)
 	}
@@ -131,10 +149,13 @@ func (c *testCluster) persist(m *member, e Effect) {
 		}
 	case SaveSnapshot:
 		if e.Snapshot.Index > d.snap.Index {
-			d.snap, d.data = e.Snapshot, c.snapshots[e.Snapshot.Index]
+			d.snap, d.members, d.data = e.Snapshot, e.Members, c.snapshots[e.Snapshot.Index]
 		}
 	case ResetLog:
-		d.snap, d.data = e.Snapshot, c.snapshots[e.Snapshot.Index]
+		if !bytes.Equal(e.Data, stateAt(e.Snapshot)) {
+			c.t.Fatalf("member %d installs a snapshot of %v that is put together wrongly: %q", m.id, e.Snapshot, e.Data)
+		}
+		d.snap, d.members, d.data = e.Snapshot, e.Members, c.snapshots[e.Snapshot.Index]
 		d.base, d.entries = e.Snapshot, nil
 		c.seen["snapshot installed"]++
 	case CutLog:
@@ -147,6 +168,27 @@ func (c *testCluster) persist(m *member, e Effect) {
 		d.base = SnapshotMeta{e.To, d.entries[e.To-d.base.Index-1].Term}
 		d.entries = append([]Entry(nil), d.entries[len(d.entries)-int(d.last()-e.To):]...)
 	}
+}
+
+// stateAt is what a snapshot carries, as bytes.
+func stateAt(at SnapshotMeta) []byte {
+	return bytes.Repeat(fmt.Appendf(nil, "state after %d.%d; ", at.Index, at.Term), 2)
+}
+
+// chunk makes the message that a SendChunk effect asks for.
+func (c *testCluster) chunk(m *member, e SendChunk) {
+	at, offset := e.Snapshot, e.Offset
+	if m.disk.snap != at {
+		at, offset = m.disk.snap, 0
+	}
+	all := stateAt(at)
+	end := min(offset+uint64(c.shape.SnapshotChunk), uint64(len(all)))
+	if offset > 0 {
+		c.seen["chunk"]++
+	}
+	c.send(Envelope{m.id, e.To, e.Term, InstallSnapshot{
+		Snapshot: at, Members: m.disk.members, Offset: offset, Data: all[offset:end], Done: end == uint64(len(all)),
+	}})
 }
 
 func (d *diskImage) last() Index {
@@ -217,12 +259,18 @@ func (c *testCluster) step(m *member, ev Event) {
 			m.pending = append(m.pending, e)
 		case Send:
 			c.send(e.Envelope)
-		case SendSnapshot:
-			c.send(Envelope{m.id, e.To, e.Term, InstallSnapshot{Snapshot: m.disk.snap}})
+		case SendChunk:
+			c.chunk(m, e)
+		case TransferDone:
+			c.seen["transferred"]++
+		case MembersChanged:
+			if e.Members.Joint() {
+				c.seen["joint"]++
+			}
 		case Apply, RestoreSnapshot:
 			m.applies = append(m.applies, e)
 		case SetTimer:
-			m.timers[e.Timer] = c.now + int64(e.After)
+			m.timers[e.Timer] = c.now + int64(float64(e.After)/m.rate)
 		case StopTimer:
 			delete(m.timers, e.Timer)
 		case Changed:
@@ -236,6 +284,9 @@ func (c *testCluster) step(m *member, ev Event) {
 			}
 		case ReadReady:
 			c.seen["read"]++
+			if e.Lease {
+				c.seen["lease read"]++
+			}
 			if began, ok := c.reads[e.ID]; ok && e.Index < began {
 				c.t.Fatalf("stale read: index %d, but %d was applied somewhere before the read began", e.Index, began)
 			}
@@ -291,21 +342,56 @@ func (c *testCluster) choose(m *member, e Entry) {
 		c.judge(w)
 	}
 	// Committed means durable on a quorum, by our own count of the disks.
-	have := 0
+	have := map[NodeID]bool{}
 	for _, o := range c.members {
-		if o.disk.snap.Index >= e.Index {
-			have++
+		have[o.id] = o.disk.snap.Index >= e.Index
+		for _, x := range o.disk.entries {
+			have[o.id] = have[o.id] || x.Index == e.Index && x.Term == e.Term
+		}
+	}
+	for _, m := range c.inForce(e.Index) {
+		if most(m.Voters, have) && (!m.Joint() || most(m.Outgoing, have)) {
+			return
+		}
+	}
+	c.t.Fatalf("committed entry %d of term %d is on the disks %v", e.Index, e.Term, have)
+}
+
+// inForce lists the configurations under which an entry may have been
+// committed: the last one that was chosen before it, and any later one in a log.
+func (c *testCluster) inForce(index Index) []Membership {
+	list := []Membership{{Voters: c.voters}}
+	for _, e := range c.chosen[:index] {
+		if e.Kind == Configuration {
+			list = []Membership{mustDecode(e)}
+		}
+	}
+	for _, m := range c.members {
+		for _, e := range m.disk.entries {
+			if e.Kind == Configuration && e.Index > index {
+				list = append(list, mustDecode(e))
+			}
+		}
+		if m.core == nil {
 			continue
 		}
-		for _, x := range o.disk.entries {
-			if x.Index == e.Index && x.Term == e.Term {
-				have++
+		for _, e := range m.core.log.entries {
+			if e.Kind == Configuration && e.Index > index {
+				list = append(list, mustDecode(e))
 			}
 		}
 	}
-	if have <= len(c.members)/2 {
-		c.t.Fatalf("committed entry %d of term %d is on %d of %d disks", e.Index, e.Term, have, len(c.members))
+	return list
+}
+
+func most(voters []NodeID, have map[NodeID]bool) bool {
+	n := 0
+	for _, id := range voters {
+		if have[id] {
+			n++
+		}
 	}
+	return n > len(voters)/2
 }
 
 // checkComplete checks leader completeness for a new leader.
@@ -350,7 +436,7 @@ func (c *testCluster) tick() {
 		if f.at > c.now {
 			c.net = append(c.net, f)
 		} else if m.core != nil {
-			c.step(m, Received{f.env})
+			c.step(m, Received{f.env, c.clock(m)})
 		}
 	}
 	for _, i := range c.rng.Perm(len(c.members)) {
@@ -358,10 +444,10 @@ func (c *testCluster) tick() {
 		if m.core == nil {
 			continue
 		}
-		for _, t := range []Timer{ElectionTimer, HeartbeatTimer} {
+		for _, t := range []Timer{ElectionTimer, HeartbeatTimer, TransferTimer} {
 			if at, ok := m.timers[t]; ok && at <= c.now {
 				delete(m.timers, t)
-				c.step(m, TimerFired{t})
+				c.step(m, TimerFired{t, c.clock(m)})
 			}
 		}
 		for c.rng.IntN(3) > 0 && len(m.pending) > 0 {
@@ -385,7 +471,7 @@ func (c *testCluster) load() {
 	switch c.rng.IntN(8) {
 	case 0, 1:
 		c.reads[c.nextID] = Index(len(c.chosen))
-		c.step(m, Read{[]uint64{c.nextID}})
+		c.step(m, Read{[]uint64{c.nextID}, c.rng.IntN(2) == 0, c.clock(m)})
 	case 2:
 		if n := len(m.applied); n > 0 && m.core.applied == m.applied[n-1].Index {
 			at := m.core.applied
@@ -405,6 +491,30 @@ func (c *testCluster) load() {
 		}
 		c.step(m, Propose{batch})
 	}
+}
+
+// reorganise changes who is a member, or who leads.
+func (c *testCluster) reorganise() {
+	pick := func() NodeID { return NodeID(1 + c.rng.IntN(len(c.members))) }
+	m := c.members[pick()-1]
+	for _, o := range c.members {
+		if o.core != nil && o.core.role == Leader {
+			m = o
+		}
+	}
+	if m.core == nil {
+		return
+	}
+	c.nextID++
+	if c.rng.IntN(4) == 0 {
+		c.step(m, TransferLeadership{c.nextID, pick()})
+		return
+	}
+	changes := []Change{{ChangeKind(c.rng.IntN(3)), pick()}}
+	if c.rng.IntN(3) == 0 {
+		changes = append(changes, Change{ChangeKind(c.rng.IntN(3)), pick()})
+	}
+	c.step(m, ChangeMembers{c.nextID, changes})
 }
 
 // misbehave cuts, heals, crashes and restarts.
@@ -464,6 +574,9 @@ func TestRandomClusters(t *testing.T) {
 				if c.rng.IntN(3) == 0 {
 					c.load()
 				}
+				if c.rng.IntN(60) == 0 {
+					c.reorganise()
+				}
 				if c.rng.IntN(120) == 0 {
 					c.misbehave()
 				}
@@ -474,7 +587,11 @@ func TestRandomClusters(t *testing.T) {
 			}
 		})
 	}
-	for _, k := range []string{"election", "truncation", "snapshot installed", "crash", "read", "proposed", "reordered", "refused 0", "refused 1", "refused 2"} {
+	reach := []string{"election", "truncation", "snapshot installed", "chunk", "crash", "read", "lease read", "proposed", "reordered", "joint", "transferred"}
+	for reason := NoLeader; reason <= Abandoned; reason++ {
+		reach = append(reach, fmt.Sprintf("refused %d", reason))
+	}
+	for _, k := range reach {
 		if coverage[k] == 0 {
 			t.Errorf("the runs never reached %q", k)
 		}
@@ -494,18 +611,38 @@ func (c *testCluster) settle() {
 	before := len(c.chosen)
 	for i := 0; i < 3000 || i < 60_000 && !c.agreed(); i++ {
 		c.tick()
-		if i > 1000 && i < 1100 {
+		if at := i % 3000; at > 1000 && at < 1100 { // without a no-op only a command of the term commits the rest
 			c.load()
 		}
 	}
 	if len(c.chosen) <= before {
 		c.t.Fatalf("liveness: nothing was committed in three seconds without faults (%d before)", before)
 	}
-	for _, m := range c.members {
+	for _, m := range c.present() {
 		if got := Index(len(m.applied)); got != Index(len(c.chosen)) {
+			for _, o := range c.members {
+				c.t.Logf("%+v", o.core.Status())
+			}
 			c.t.Fatalf("liveness: member %d applied %d of %d", m.id, got, len(c.chosen))
 		}
 	}
+}
+
+// present are the members of the configuration chosen last.
+func (c *testCluster) present() []*member {
+	last := Membership{Voters: c.voters}
+	for _, e := range c.chosen {
+		if e.Kind == Configuration {
+			last = mustDecode(e)
+		}
+	}
+	var present []*member
+	for _, m := range c.members {
+		if last.Has(m.id) {
+			present = append(present, m)
+		}
+	}
+	return present
 }
 
 // agreed says whether every member has applied the leader's whole log.
@@ -516,7 +653,7 @@ func (c *testCluster) agreed() bool {
 			last = m.core.log.last().Index
 		}
 	}
-	for _, m := range c.members {
+	for _, m := range c.present() {
 		if last == 0 || Index(len(m.applied)) != last {
 			return false
 		}

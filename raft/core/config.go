@@ -1,27 +1,23 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// MaxVoters bounds a cluster: a tally is one bit a voter.
-const MaxVoters = 64
+// MaxMembers bounds a cluster, learners included.
+const MaxMembers = 64
 
 // Validate says what is wrong with a configuration, or nil.
 func (c Config) Validate() error {
 	if c.ID == None {
 		return fmt.Errorf("core: ID is zero; member IDs start at 1")
 	}
-	if len(c.Voters) == 0 || len(c.Voters) > MaxVoters {
-		return fmt.Errorf("core: %d voters; 1 to %d are allowed", len(c.Voters), MaxVoters)
+	if err := (Membership{Voters: c.Voters}).Validate(); err != nil {
+		return err
 	}
-	member := false
-	for i, id := range c.Voters {
-		if id == None || i > 0 && id <= c.Voters[i-1] {
-			return fmt.Errorf("core: voters %v must be sorted, distinct and not zero", c.Voters)
-		}
-		member = member || id == c.ID
-	}
-	if !member {
-		return fmt.Errorf("core: member %d is not among the voters %v", c.ID, c.Voters)
+	if len(c.Voters) > 0 && !slices.Contains(c.Voters, c.ID) {
+		return fmt.Errorf("core: member %d is not among the voters %v; one that is to be added later has no voters", c.ID, c.Voters)
 	}
 	if c.Heartbeat <= 0 || c.ElectionTimeout <= c.Heartbeat {
 		return fmt.Errorf("core: need 0 < heartbeat (%d ns) < election timeout (%d ns)", c.Heartbeat, c.ElectionTimeout)
@@ -31,6 +27,13 @@ func (c Config) Validate() error {
 	}
 	if c.MaxBatch < 1 || c.MaxBatchBytes < 1 || c.MaxInflight < 1 {
 		return fmt.Errorf("core: max batch (%d entries, %d bytes) and max inflight (%d) must be at least 1", c.MaxBatch, c.MaxBatchBytes, c.MaxInflight)
+	}
+	if c.MaxInflightBytes < 1 || c.MaxUncommittedBytes < 1 || c.SnapshotChunk < 1 {
+		return fmt.Errorf("core: max inflight bytes (%d), max uncommitted bytes (%d) and snapshot chunk (%d bytes) must be at least 1",
+			c.MaxInflightBytes, c.MaxUncommittedBytes, c.SnapshotChunk)
+	}
+	if c.LeaseDriftPPM >= 1_000_000 {
+		return fmt.Errorf("core: a drift of %d millionths leaves no lease; it must be below 1000000", c.LeaseDriftPPM)
 	}
 	return nil
 }

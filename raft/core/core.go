@@ -1,6 +1,9 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Core is one member of a cluster. It is plain data, changed by Step alone.
 type Core struct {
@@ -20,7 +23,8 @@ type Core struct {
 	disk     disk
 	snapshot SnapshotMeta // the newest durable one
 	saving   Index        // index of the newest SaveSnapshot under way
-	install  installation // the ResetLog under way, if any
+	install  installation // the snapshot on its way here, if any
+	configs  configurations
 
 	commit   Index
 	applying Index // last entry handed to the state machine
@@ -30,6 +34,7 @@ type Core struct {
 	client requests
 
 	started  bool
+	now      Instant // of the event of this step
 	effects  []Effect
 	reported Changed // the last Changed effect
 	reason   string  // of the latest change
@@ -54,6 +59,9 @@ func New(cfg Config, restored Restored) (*Core, error) {
 			return nil, fmt.Errorf("core: restored entry %d stands where %d belongs", e.Index, restored.Base.Index+1+Index(i))
 		}
 	}
+	if err := c.restoreMembers(restored); err != nil {
+		return nil, err
+	}
 	if restored.Base.Index > restored.Snapshot.Index || c.log.last().Index < restored.Snapshot.Index {
 		return nil, fmt.Errorf("core: restored log (%d, %d] does not meet the snapshot at %d", restored.Base.Index, c.log.last().Index, restored.Snapshot.Index)
 	}
@@ -68,12 +76,15 @@ func (c *Core) Step(ev Event) []Effect {
 	if _, first := ev.(Started); first == c.started {
 		panic(fmt.Sprintf("core: invariant broken: Started is the first event and the first alone; got %T", ev))
 	}
+	c.now = 0
 	switch ev := ev.(type) {
 	case Started:
 		c.onStarted()
 	case Received:
+		c.now = ev.Now
 		c.onReceived(ev.Envelope)
 	case TimerFired:
+		c.now = ev.Now
 		c.onTimer(ev.Timer)
 	case Appended:
 		c.onAppended(ev)
@@ -82,7 +93,12 @@ func (c *Core) Step(ev Event) []Effect {
 	case Propose:
 		c.onPropose(ev)
 	case Read:
+		c.now = ev.Now
 		c.onRead(ev)
+	case ChangeMembers:
+		c.onChangeMembers(ev)
+	case TransferLeadership:
+		c.onTransferLeadership(ev)
 	case Compact:
 		c.onCompact(ev)
 	case SnapshotSaved:
@@ -103,23 +119,66 @@ func (c *Core) Status() Status {
 		ID: c.cfg.ID, Role: c.role, Term: c.hard.Term, Leader: c.leader,
 		Commit: c.commit, Applied: c.applied,
 		Last: c.log.last().Index, Durable: c.disk.durable, Snapshot: c.snapshot.Index,
-		Boot: c.hard.Boot,
+		Boot: c.hard.Boot, Members: c.members(), MembersIndex: c.configs.latest().index,
 	}
 	if c.role != Leader {
 		return s
 	}
-	self := PeerStatus{ID: c.cfg.ID, Match: c.disk.durable, Next: c.log.last().Index + 1}
-	for _, p := range c.lead.peers {
+	s.Transferring, s.Uncommitted = c.lead.transfer.to, c.lead.uncommitted
+	if c.cfg.Lease {
+		s.LeaseEnd = c.leaseEnd()
+	}
+	self := PeerStatus{ID: c.cfg.ID, Mode: "self", Match: c.disk.durable, Next: c.log.last().Index + 1, Learner: slices.Contains(s.Members.Learners, c.cfg.ID)}
+	for i := range c.lead.peers {
+		p := &c.lead.peers[i]
 		if self.ID != None && self.ID < p.id {
 			s.Peers = append(s.Peers, self)
 			self.ID = None
 		}
-		s.Peers = append(s.Peers, PeerStatus{p.id, p.match, p.next})
+		s.Peers = append(s.Peers, p.status(s.Members))
 	}
 	if self.ID != None {
 		s.Peers = append(s.Peers, self)
 	}
 	return s
+}
+
+func (p *progress) status(m Membership) PeerStatus {
+	s := PeerStatus{
+		ID: p.id, Mode: p.mode.String(), Match: p.match, Next: p.next,
+		Inflight: len(p.inflight), InflightBytes: p.bytes, Learner: slices.Contains(m.Learners, p.id),
+	}
+	if p.mode == installing {
+		s.Snapshot, s.SnapshotOffset = p.shipped.Index, p.offset
+	}
+	return s
+}
+
+// restoreMembers finds the configurations that a disk holds, or begins with
+// the one that the cluster begins with.
+func (c *Core) restoreMembers(restored Restored) error {
+	first := configured{members: Membership{Voters: c.cfg.Voters}}
+	if at := restored.Snapshot.Index; at > 0 {
+		first = configured{at, restored.Members}
+		if err := restored.Members.Validate(); err != nil {
+			return fmt.Errorf("core: the snapshot of %d: %w", at, err)
+		}
+		if len(restored.Members.Voters) == 0 {
+			return fmt.Errorf("core: the snapshot of %d has no configuration", at)
+		}
+	}
+	c.configs = configurations{first}
+	for _, e := range restored.Entries {
+		if e.Kind != Configuration || e.Index <= first.index {
+			continue
+		}
+		m, err := DecodeMembership(e.Data)
+		if err != nil {
+			return fmt.Errorf("core: restored entry %d: %w", e.Index, err)
+		}
+		c.configs = append(c.configs, configured{e.Index, m})
+	}
+	return nil
 }
 
 func (c *Core) emit(e Effect) { c.effects = append(c.effects, e) }
@@ -132,6 +191,7 @@ func (c *Core) onStarted() {
 	hard.Boot++
 	c.changeHardState(hard)
 	c.reason = "started"
+	c.emit(MembersChanged{c.members()})
 	if c.snapshot.Index > 0 {
 		c.applying = c.snapshot.Index
 		c.emit(RestoreSnapshot{Snapshot: c.snapshot})
@@ -144,14 +204,24 @@ func (c *Core) onStarted() {
 	c.setElectionTimer(c.cfg.ElectionTimeout)
 }
 
-// onReceived sorts a message by its term (§5.1) and hands it on.
+// onReceived sorts a message by its term (§5.1) and hands it on. It may come
+// from somebody who is not, or not yet, a member as far as this log tells:
+// servers take requests from any server (thesis §4.1), and who votes is decided
+// where votes are counted.
 func (c *Core) onReceived(e Envelope) {
-	if e.To != c.cfg.ID || e.From == c.cfg.ID || c.position(e.From) < 0 {
+	if e.To != c.cfg.ID || e.From == c.cfg.ID || e.From == None {
 		return
 	}
-	if m, ok := e.Message.(PreVote); ok {
+	switch m := e.Message.(type) {
+	case PreVote:
 		c.onPreVote(e, m) // the one message that changes nobody's term
 		return
+	case Vote:
+		// Who hears from a leader, or leads, neither votes nor raises its term
+		// for a candidate that nobody asked to stand (thesis §4.2.3). Leases rest on it.
+		if !m.Transfer && (c.loyal || c.role == Leader) && e.Term >= c.hard.Term {
+			return
+		}
 	}
 	if e.Term > c.hard.Term {
 		c.follow(e.Term, None, "higher term seen")
@@ -175,6 +245,8 @@ func (c *Core) onReceived(e Envelope) {
 		c.onHeartbeat(e, m)
 	case HeartbeatReply:
 		c.onHeartbeatReply(e, m)
+	case TimeoutNow:
+		c.onTimeoutNow(e)
 	case InstallSnapshot:
 		c.onInstallSnapshot(e, m)
 	case SnapshotReply:
@@ -205,18 +277,8 @@ func (c *Core) onLate(e Envelope) {
 	case Heartbeat:
 		c.send(e.From, HeartbeatReply{Asked: e.Term, Round: m.Round})
 	case InstallSnapshot:
-		c.send(e.From, SnapshotReply{Asked: e.Term})
+		c.send(e.From, SnapshotReply{Asked: e.Term, Snapshot: m.Snapshot})
 	}
-}
-
-// position finds a voter, -1 for anybody else.
-func (c *Core) position(id NodeID) int {
-	for i, v := range c.cfg.Voters {
-		if v == id {
-			return i
-		}
-	}
-	return -1
 }
 
 // jitter draws from 1 ns to ElectionJitter (splitmix64).

@@ -16,14 +16,17 @@ func DecodeState(cfg Config, b []byte) (*Core, error) {
 	c.leader = r.id()
 	c.loyal = r.bool()
 	if c.role == PreCandidate || c.role == Candidate {
-		everybody := uint64(1)<<len(cfg.Voters) - 1
-		c.votes = tally{voters: len(cfg.Voters), yes: r.small(everybody), no: r.small(everybody)}
+		c.votes = tally{yes: r.ids(), no: r.ids()}
 	}
 	c.log = raftLog{base: r.at(), entries: r.entries()}
 	r.disk(&c.disk)
 	c.snapshot = r.at()
 	c.saving = r.index()
-	c.install = installation{snapshot: r.at(), from: r.id(), term: r.term()}
+	c.install = installation{snapshot: r.at(), members: r.members(), from: r.id(), term: r.term(), data: r.bytes(), resetting: r.bool()}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		c.configs = append(c.configs, configured{r.index(), r.members()})
+	}
+	r.bad = r.bad || len(c.configs) == 0
 	c.commit = r.index()
 	c.applying = r.index()
 	c.applied = r.index()
@@ -59,19 +62,39 @@ func (r *flatReader) leadership(l *leadership) {
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		l.reads = append(l.reads, readRequest{ids: r.uints(), from: r.id(), remote: r.request(), index: r.index(), round: r.uint()})
 	}
+	l.uncommitted = int(r.small(1 << 62))
+	l.transfer = transfer{id: r.uint(), to: r.id()}
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		l.stamps = append(l.stamps, stamp{round: r.uint(), at: Instant(r.uint())})
+	}
+	l.leased = Instant(r.uint())
+	l.yielded = r.bool()
+}
+
+func (r *flatReader) ids() []NodeID {
+	var list []NodeID
+	for n := r.count(); n > 0 && !r.bad; n-- {
+		list = append(list, r.id())
+	}
+	return list
+}
+
+func (r *flatReader) members() Membership {
+	return Membership{Voters: r.ids(), Outgoing: r.ids(), Learners: r.ids()}
 }
 
 func (r *flatReader) progress() progress {
 	p := progress{id: r.id(), mode: mode(r.small(uint64(installing))), match: r.index(), next: r.index(), asked: r.bool()}
 	for n := r.count(); n > 0 && !r.bad; n-- {
-		p.inflight = append(p.inflight, r.index())
+		p.inflight = append(p.inflight, sent{r.index(), int(r.small(1 << 62))})
+		p.bytes += p.inflight[len(p.inflight)-1].bytes
 	}
 	p.moved = r.bool()
 	p.waited = int(r.small(1 << 31))
-	p.shipped = r.index()
+	p.shipped, p.offset = r.at(), r.uint()
 	p.commit = r.index()
 	p.round = r.uint()
-	p.heard = r.bool()
+	p.heard, p.active = r.bool(), r.bool()
 	return p
 }
 
@@ -105,7 +128,7 @@ func (r *flatReader) message() Message {
 	case 2:
 		return PreVoteReply{Asked: r.term(), Granted: r.bool()}
 	case 3:
-		return Vote{Last: r.at()}
+		return Vote{Last: r.at(), Transfer: r.bool()}
 	case 4:
 		return VoteReply{Asked: r.term(), Granted: r.bool()}
 	case 5:
@@ -117,13 +140,13 @@ func (r *flatReader) message() Message {
 	case 8:
 		return HeartbeatReply{Asked: r.term(), Round: r.uint()}
 	case 9:
-		return InstallSnapshot{Snapshot: r.at(), Data: r.bytes()}
+		return InstallSnapshot{Snapshot: r.at(), Members: r.members(), Offset: r.uint(), Data: r.bytes(), Done: r.bool()}
 	case 10:
-		return SnapshotReply{Asked: r.term(), Match: r.index()}
+		return SnapshotReply{Asked: r.term(), Snapshot: r.at(), Match: r.index(), Received: r.uint()}
 	case 11:
-		return ReadIndex{ID: r.request()}
+		return ReadIndex{ID: r.request(), Lease: r.bool()}
 	case 12:
-		return ReadIndexReply{ID: r.request(), Refused: r.bool(), Index: r.index()}
+		return ReadIndexReply{ID: r.request(), Refused: r.bool(), Index: r.index(), Lease: r.bool()}
 	case 13:
 		m := Forward{ID: r.request()}
 		for n := r.count(); n > 0 && !r.bad; n-- {
@@ -131,7 +154,9 @@ func (r *flatReader) message() Message {
 		}
 		return m
 	case 14:
-		return ForwardReply{ID: r.request(), Refused: r.bool(), First: r.index()}
+		return ForwardReply{ID: r.request(), Refused: r.bool(), Reason: Reason(r.small(uint64(Abandoned))), First: r.index()}
+	case 15:
+		return TimeoutNow{}
 	}
 	r.bad = true
 	return nil

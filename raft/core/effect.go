@@ -21,12 +21,14 @@ type AppendLog struct {
 // Send sends a message. It may be lost, delayed, repeated or reordered.
 type Send struct{ Envelope Envelope }
 
-// SendSnapshot sends the newest saved snapshot, which covers at least
-// Snapshot, as an InstallSnapshot message. The runner fills in snapshot and data.
-type SendSnapshot struct {
+// SendChunk sends SnapshotChunk bytes of a saved snapshot from Offset on, as
+// an InstallSnapshot message, which the runner fills in. If Snapshot is no longer
+// there it sends the beginning of the newest. It may be lost like any message.
+type SendChunk struct {
 	To       NodeID
 	Term     Term
 	Snapshot SnapshotMeta
+	Offset   uint64
 }
 
 // Apply hands committed entries to the state machine, and is answered by
@@ -45,6 +47,7 @@ type RestoreSnapshot struct {
 // is, and is answered by SnapshotSaved.
 type SaveSnapshot struct {
 	Snapshot SnapshotMeta
+	Members  Membership // the configuration as of the snapshot
 	Data     []byte
 }
 
@@ -52,6 +55,7 @@ type SaveSnapshot struct {
 // after Snapshot.Index. It is answered by SnapshotSaved.
 type ResetLog struct {
 	Snapshot SnapshotMeta
+	Members  Membership
 	Data     []byte
 }
 
@@ -72,9 +76,19 @@ type Proposed struct {
 type ReadReady struct {
 	ID    uint64
 	Index Index
+	Lease bool // a lease confirmed it, not a round of heartbeats
 }
 
-// Refused ends a proposal or a read without an index.
+// TransferDone says that this member leads no more after a TransferLeadership:
+// it has seen a later term. Who leads in that is told by Changed.
+type TransferDone struct{ ID uint64 }
+
+// MembersChanged says which configuration is in force, after the start and
+// whenever it changes: committed or not, and it may change back.
+type MembersChanged struct{ Members Membership }
+
+// Refused ends a proposal, a read, a change of members or a transfer without
+// success.
 type Refused struct {
 	ID     uint64
 	Reason Reason
@@ -93,6 +107,22 @@ const (
 	// Lost: it was forwarded and no answer came before the leader changed. A
 	// forwarded command may have been appended.
 	Lost
+	// Overloaded: the leader's log holds too much that is not committed.
+	Overloaded
+	// Transferring: the leader is letting another member lead.
+	Transferring
+	// NotLeader: only the leader does this, and this member does not lead.
+	NotLeader
+	// NotReady: the leader has committed nothing in its term yet.
+	NotReady
+	// ChangePending: another change of the configuration is under way.
+	ChangePending
+	// BadChange: the change makes no sense for the present configuration.
+	BadChange
+	// CatchingUp: the learner to be promoted, or the voter to lead, lacks too much of the log.
+	CatchingUp
+	// Abandoned: the other member did not take the lead within an election timeout.
+	Abandoned
 )
 
 // SetTimer starts a timer, or restarts it if it runs.
@@ -112,6 +142,7 @@ type Timer uint8
 const (
 	ElectionTimer Timer = iota
 	HeartbeatTimer
+	TransferTimer // the patience of a leader that transfers its lead
 )
 
 // Changed reports a change of role, term or leader, for logs and metrics.
@@ -124,7 +155,7 @@ type Changed struct {
 
 func (AppendLog) isEffect()       {}
 func (Send) isEffect()            {}
-func (SendSnapshot) isEffect()    {}
+func (SendChunk) isEffect()       {}
 func (Apply) isEffect()           {}
 func (RestoreSnapshot) isEffect() {}
 func (SaveSnapshot) isEffect()    {}
@@ -136,3 +167,5 @@ func (Refused) isEffect()         {}
 func (SetTimer) isEffect()        {}
 func (StopTimer) isEffect()       {}
 func (Changed) isEffect()         {}
+func (TransferDone) isEffect()    {}
+func (MembersChanged) isEffect()  {}

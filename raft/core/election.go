@@ -10,17 +10,21 @@ func (c *Core) onTimer(t Timer) {
 	case t == HeartbeatTimer && c.role == Leader:
 		c.onHeartbeatTick()
 	case t == HeartbeatTimer:
+	case t == TransferTimer:
+		c.endTransfer(false)
 	case c.role == Leader:
 		c.checkQuorum()
-	case c.install.under():
+	case c.install.resetting:
 		c.setElectionTimer(c.cfg.ElectionTimeout) // the state is on its way from a leader
 	case c.loyal:
 		c.loyal = false
 		c.setLeader(None, "leader silent")
 		c.setElectionTimer(c.jitter())
+	case !c.members().Votes(c.cfg.ID):
+		c.setElectionTimer(c.cfg.ElectionTimeout) // who has no vote does not stand
 	case c.cfg.NoPreVote:
 		c.reason = "election timeout"
-		c.stand()
+		c.stand(false)
 	default:
 		c.askPreVotes()
 	}
@@ -29,18 +33,19 @@ func (c *Core) onTimer(t Timer) {
 // follow makes this member a follower in a term. votedFor is reset exactly
 // when the term rises (figure 2, "rules for servers"), and only here.
 func (c *Core) follow(term Term, leader NodeID, why string) {
-	wasLeader := c.role == Leader
-	if term > c.hard.Term {
+	wasLeader, rose := c.role == Leader, term > c.hard.Term
+	if rose {
 		c.changeHardState(HardState{Term: term, Boot: c.hard.Boot})
 		clear(c.disk.held)
 		c.disk.held = c.disk.held[:0]
 		c.loseRemote()
 		c.client.taken = nil
+		c.receiveNoMore()
 	}
 	c.role = Follower
 	c.reason = why
 	if wasLeader {
-		c.resign()
+		c.resign(rose)
 	}
 	c.setLeader(leader, why)
 }
@@ -73,29 +78,35 @@ func (c *Core) heed(leader NodeID) {
 func (c *Core) askPreVotes() {
 	c.role = PreCandidate
 	c.reason = "election timeout"
-	c.votes = tally{voters: len(c.cfg.Voters)}.record(c.position(c.cfg.ID), true)
+	c.votes = tally{}.record(c.cfg.ID, true)
 	c.setElectionTimer(c.cfg.ElectionTimeout + c.jitter())
-	if c.votes.outcome() == won {
-		c.stand()
+	if c.votes.outcome(c.members()) == won {
+		c.stand(false)
 		return
 	}
 	c.broadcast(PreVote{Last: c.log.last()})
 }
 
-// stand begins an election (§5.2). The member's vote for itself counts once
-// it is durable, as the requests leave once it is.
-func (c *Core) stand() {
+// stand begins an election (§5.2), on its own or because the leader asked for
+// it. The member's vote for itself counts once it is durable, as the requests
+// leave once it is.
+func (c *Core) stand(asked bool) {
 	c.role = Candidate
+	c.loyal = false
+	c.receiveNoMore()
 	c.changeHardState(HardState{Term: c.hard.Term + 1, Vote: c.cfg.ID, Boot: c.hard.Boot})
 	clear(c.disk.held)
 	c.disk.held = c.disk.held[:0]
 	c.client.taken = nil
-	if c.setLeader(None, ""); !c.cfg.NoPreVote {
+	switch c.setLeader(None, ""); {
+	case asked:
+		c.reason = "asked to lead"
+	case !c.cfg.NoPreVote:
 		c.reason = "pre-election won"
 	}
-	c.votes = tally{voters: len(c.cfg.Voters)}
+	c.votes = tally{}
 	c.setElectionTimer(c.cfg.ElectionTimeout + c.jitter())
-	c.broadcast(Vote{Last: c.log.last()})
+	c.broadcast(Vote{Last: c.log.last(), Transfer: asked})
 }
 
 // countOwnVote counts the candidate's vote for itself, which is durable now.
@@ -140,11 +151,11 @@ func (c *Core) onVoteReply(e Envelope, m VoteReply) {
 
 // count takes one answer and acts as soon as the count is decided either way.
 func (c *Core) count(voter NodeID, granted bool) {
-	c.votes = c.votes.record(c.position(voter), granted)
-	switch c.votes.outcome() {
+	c.votes = c.votes.record(voter, granted)
+	switch c.votes.outcome(c.members()) {
 	case won:
 		if c.role == PreCandidate {
-			c.stand()
+			c.stand(false)
 		} else {
 			c.takeLead()
 		}
@@ -163,9 +174,11 @@ func (c *Core) upToDate(theirs SnapshotMeta) bool {
 
 func (c *Core) setElectionTimer(after Duration) { c.emit(SetTimer{ElectionTimer, after}) }
 
+// broadcast sends a message to every other voter.
 func (c *Core) broadcast(m Message) {
-	for _, id := range c.cfg.Voters {
-		if id != c.cfg.ID {
+	members := c.members()
+	for _, id := range members.All() {
+		if id != c.cfg.ID && members.Votes(id) {
 			c.send(id, m)
 		}
 	}

@@ -25,8 +25,8 @@ func (c *Core) AppendState(b []byte, rename []NodeID) []byte {
 	w.id(c.leader)
 	w.bool(c.loyal)
 	if c.role == PreCandidate || c.role == Candidate {
-		w.uint(c.renamed(c.votes.yes, &w))
-		w.uint(c.renamed(c.votes.no, &w))
+		w.ids(c.votes.yes)
+		w.ids(c.votes.no)
 	}
 	w.at(c.log.base)
 	w.entries(c.log.entries)
@@ -34,25 +34,22 @@ func (c *Core) AppendState(b []byte, rename []NodeID) []byte {
 	w.at(c.snapshot)
 	w.index(c.saving)
 	w.at(c.install.snapshot)
+	w.members(c.install.members)
 	w.id(c.install.from)
 	w.term(c.install.term)
+	w.bytes(c.install.data)
+	w.bool(c.install.resetting)
+	w.uint(uint64(len(c.configs)))
+	for _, at := range c.configs {
+		w.index(at.index)
+		w.members(at.members)
+	}
 	w.index(c.commit)
 	w.index(c.applying)
 	w.index(c.applied)
 	w.leadership(&c.lead)
 	w.client(&c.client)
 	return w.b
-}
-
-// renamed gives a set of voters, a bit each, under their new names.
-func (c *Core) renamed(set uint64, w *flatWriter) uint64 {
-	var out uint64
-	for i, v := range c.cfg.Voters {
-		if set&(1<<i) != 0 {
-			out |= 1 << c.position(w.name(v))
-		}
-	}
-	return out
 }
 
 func (w *flatWriter) hard(h HardState) {
@@ -106,6 +103,16 @@ func (w *flatWriter) leadership(l *leadership) {
 		w.index(r.index)
 		w.uint(r.round)
 	}
+	w.uint(uint64(l.uncommitted))
+	w.uint(l.transfer.id)
+	w.id(l.transfer.to)
+	w.uint(uint64(len(l.stamps)))
+	for _, s := range l.stamps {
+		w.uint(s.round)
+		w.uint(uint64(s.at))
+	}
+	w.uint(uint64(l.leased))
+	w.bool(l.yielded)
 }
 
 // progress writes that of a follower whose name is already the new one.
@@ -116,15 +123,18 @@ func (w *flatWriter) progress(p progress) {
 	w.index(p.next)
 	w.bool(p.asked)
 	w.uint(uint64(len(p.inflight)))
-	for _, last := range p.inflight {
-		w.index(last)
+	for _, a := range p.inflight {
+		w.index(a.last)
+		w.uint(uint64(a.bytes))
 	}
 	w.bool(p.moved)
 	w.uint(uint64(p.waited))
-	w.uint(uint64(p.shipped))
+	w.at(p.shipped)
+	w.uint(p.offset)
 	w.index(p.commit)
 	w.uint(p.round)
 	w.bool(p.heard)
+	w.bool(p.active)
 }
 
 func (w *flatWriter) client(q *requests) {
@@ -173,6 +183,7 @@ func (w *flatWriter) envelope(e Envelope) {
 	case Vote:
 		w.uint(3)
 		w.at(m.Last)
+		w.bool(m.Transfer)
 	case VoteReply:
 		w.uint(4)
 		w.term(m.Asked)
@@ -208,19 +219,26 @@ func (w *flatWriter) rest(m Message) {
 	case InstallSnapshot:
 		w.uint(9)
 		w.at(m.Snapshot)
+		w.members(m.Members)
+		w.uint(m.Offset)
 		w.bytes(m.Data)
+		w.bool(m.Done)
 	case SnapshotReply:
 		w.uint(10)
 		w.term(m.Asked)
+		w.at(m.Snapshot)
 		w.index(m.Match)
+		w.uint(m.Received)
 	case ReadIndex:
 		w.uint(11)
 		w.request(m.ID)
+		w.bool(m.Lease)
 	case ReadIndexReply:
 		w.uint(12)
 		w.request(m.ID)
 		w.bool(m.Refused)
 		w.index(m.Index)
+		w.bool(m.Lease)
 	case Forward:
 		w.uint(13)
 		w.request(m.ID)
@@ -232,6 +250,9 @@ func (w *flatWriter) rest(m Message) {
 		w.uint(14)
 		w.request(m.ID)
 		w.bool(m.Refused)
+		w.uint(uint64(m.Reason))
 		w.index(m.First)
+	case TimeoutNow:
+		w.uint(15)
 	}
 }

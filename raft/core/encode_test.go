@@ -15,21 +15,22 @@ import (
 // notEncoded are the fields of a Core that its encoding leaves out, each with
 // the reason why it may.
 var notEncoded = map[string]string{
-	"cfg":              "given to DecodeState",
-	"rand":             "only lengths of timers come from it",
-	"votes.voters":     "the configuration's",
-	"disk.completed":   "numbers of writes are counted from it",
-	"disk.hardChanged": "false between steps",
-	"disk.newFrom":     "0 between steps",
-	"effects":          "those of the last step",
-	"reported":         "equals role, term and leader between steps",
-	"reason":           "words for the log",
+	"cfg":                "given to DecodeState",
+	"rand":               "only lengths of timers come from it",
+	"now":                "0 between steps",
+	"lead.peers[].bytes": "the sum of what is in flight",
+	"disk.completed":     "numbers of writes are counted from it",
+	"disk.hardChanged":   "false between steps",
+	"disk.newFrom":       "0 between steps",
+	"effects":            "those of the last step",
+	"reported":           "equals role, term and leader between steps",
+	"reason":             "words for the log",
 }
 
 // messages has one of every kind.
 var messages = []Message{
 	PreVote{}, PreVoteReply{}, Vote{}, VoteReply{}, Append{}, AppendReply{}, Heartbeat{}, HeartbeatReply{},
-	InstallSnapshot{}, SnapshotReply{}, ReadIndex{}, ReadIndexReply{}, Forward{}, ForwardReply{},
+	InstallSnapshot{}, SnapshotReply{}, ReadIndex{}, ReadIndexReply{}, Forward{}, ForwardReply{}, TimeoutNow{},
 }
 
 // open makes a field that is not exported settable.
@@ -74,6 +75,8 @@ func fill(_ string, v reflect.Value) {
 		v.SetUint(1)
 	case reflect.Int:
 		v.SetInt(3)
+	case reflect.Int64:
+		v.SetInt(3)
 	default:
 		v.SetUint(2)
 	}
@@ -84,7 +87,7 @@ func change(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Bool:
 		v.SetBool(!v.Bool())
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(v.Int() + 1)
 	case reflect.Uint8:
 		v.SetUint(v.Uint() ^ 1)
@@ -94,7 +97,7 @@ func change(v reflect.Value) {
 }
 
 func fullCore() *Core {
-	c := &Core{cfg: Config{ID: 1, Voters: []NodeID{1, 2, 3}, ElectionTimeout: 2, ElectionJitter: 1, Heartbeat: 1, MaxBatch: 1, MaxBatchBytes: 1, MaxInflight: 1}}
+	c := &Core{cfg: Config{ID: 1, Voters: []NodeID{1, 2, 3}, ElectionTimeout: 2, ElectionJitter: 1, Heartbeat: 1, MaxBatch: 1, MaxBatchBytes: 1, MaxInflight: 1, MaxInflightBytes: 1, MaxUncommittedBytes: 1, SnapshotChunk: 1}}
 	leaves(reflect.ValueOf(c).Elem(), "", fill)
 	return c
 }
@@ -180,17 +183,22 @@ func visited(t *testing.T, size int, visit func(rng *rand.Rand, c *testCluster, 
 // pick draws something that may happen to a member. A completion is of the
 // append after so many.
 func pick(rng *rand.Rand, c *testCluster, m *member, completed uint64) Event {
-	switch rng.IntN(8) {
+	now := Instant(rng.IntN(1000 * ms))
+	switch rng.IntN(10) {
 	case 0:
-		return TimerFired{Timer(rng.IntN(2))}
+		return TimerFired{Timer(rng.IntN(3)), now}
 	case 1:
 		return Propose{[]Proposal{{ID: rng.Uint64N(1000), Data: []byte("x")}}}
 	case 2:
-		return Read{[]uint64{rng.Uint64N(1000)}}
+		return Read{[]uint64{rng.Uint64N(1000)}, rng.IntN(2) == 0, now}
 	case 3:
 		return Applied{m.core.applying}
 	case 4:
 		return Appended{completed + 1 + rng.Uint64N(3)}
+	case 5:
+		return TransferLeadership{rng.Uint64N(1000), NodeID(1 + rng.IntN(len(c.members)))}
+	case 6:
+		return ChangeMembers{rng.Uint64N(1000), []Change{{ChangeKind(rng.IntN(3)), NodeID(1 + rng.IntN(len(c.members)))}}}
 	}
 	e := Envelope{From: 1, Term: m.core.hard.Term, Message: Heartbeat{}}
 	if len(c.old) > 0 {
@@ -200,7 +208,7 @@ func pick(rng *rand.Rand, c *testCluster, m *member, completed uint64) Event {
 	if e.From == m.id {
 		e.From = m.id%NodeID(len(c.members)) + 1
 	}
-	return Received{e}
+	return Received{e, now}
 }
 
 // plain says effects without what an encoding leaves out, sorted.
@@ -293,6 +301,7 @@ func TestRenamedStatesBehaveAlike(t *testing.T) {
 	visited(t, 3, func(rng *rand.Rand, c *testCluster, m *member) {
 		cfg := m.core.cfg
 		cfg.ID = rename[cfg.ID]
+		cfg.Voters = (&flatWriter{rename: rename}).names(cfg.Voters)
 		renamed, err := DecodeState(cfg, m.core.AppendState(nil, rename))
 		if err != nil {
 			t.Fatal(err)
@@ -312,7 +321,7 @@ func TestRenamedStatesBehaveAlike(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, got := sends(own.Step(ev), rename), sends(renamed.Step(Received{e}), nil)
+		want, got := sends(own.Step(ev), rename), sends(renamed.Step(Received{e, ev.Now}), nil)
 		if !slices.Equal(want, got) || !bytes.Equal(own.AppendState(nil, rename), renamed.AppendState(nil, nil)) {
 			t.Fatalf("renamed, %+v does something else", ev)
 		}

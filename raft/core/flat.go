@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // A flat encoding is a run of unsigned varints (encoding/binary) without
@@ -59,8 +60,43 @@ func (w *flatWriter) entries(list []Entry) {
 		w.index(e.Index)
 		w.term(e.Term)
 		w.uint(uint64(e.Kind))
-		w.bytes(e.Data)
+		if e.Kind == Configuration && w.rename != nil {
+			w.bytes(w.renamed(mustDecode(e)).AppendTo(nil))
+		} else {
+			w.bytes(e.Data)
+		}
 	}
+}
+
+// ids writes a set of members.
+func (w *flatWriter) ids(list []NodeID) {
+	w.uint(uint64(len(list)))
+	for _, id := range w.names(list) {
+		w.uint(uint64(id))
+	}
+}
+
+// names gives a set of members under their new names, sorted.
+func (w *flatWriter) names(list []NodeID) []NodeID {
+	if w.rename == nil {
+		return list
+	}
+	out := make([]NodeID, len(list))
+	for i, id := range list {
+		out[i] = w.name(id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (w *flatWriter) renamed(m Membership) Membership {
+	return Membership{Voters: w.names(m.Voters), Outgoing: w.names(m.Outgoing), Learners: w.names(m.Learners)}
+}
+
+func (w *flatWriter) members(m Membership) {
+	w.ids(m.Voters)
+	w.ids(m.Outgoing)
+	w.ids(m.Learners)
 }
 
 // flatReader takes a flat encoding apart. After the first thing that does not
@@ -130,7 +166,7 @@ func (r *flatReader) uints() []uint64 {
 func (r *flatReader) entries() []Entry {
 	var list []Entry
 	for n := r.count(); n > 0 && !r.bad; n-- {
-		list = append(list, Entry{Index: r.index(), Term: r.term(), Kind: EntryKind(r.small(uint64(Noop))), Data: r.bytes()})
+		list = append(list, Entry{Index: r.index(), Term: r.term(), Kind: EntryKind(r.small(uint64(Configuration))), Data: r.bytes()})
 	}
 	return list
 }

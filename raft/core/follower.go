@@ -6,7 +6,7 @@ import "fmt"
 // is acknowledged once it is durable.
 func (c *Core) onAppend(e Envelope, m Append) {
 	c.heed(e.From)
-	if c.install.under() {
+	if c.install.resetting {
 		return
 	}
 	if m.Prev.Index < c.log.base.Index {
@@ -49,6 +49,7 @@ func (c *Core) take(entries []Entry) {
 		}
 		c.log.append(entries[i:]...)
 		c.changeLog(e.Index)
+		c.noteConfigurations(e.Index, entries[i:])
 		return
 	}
 }
@@ -57,7 +58,7 @@ func (c *Core) take(entries []Entry) {
 func (c *Core) onHeartbeat(e Envelope, m Heartbeat) {
 	c.heed(e.From)
 	c.send(e.From, HeartbeatReply{Asked: e.Term, Round: m.Round})
-	if !c.install.under() {
+	if !c.install.resetting {
 		c.commitTo(min(m.Commit, c.log.last().Index))
 	}
 }

@@ -12,6 +12,19 @@ const (
 	installing
 )
 
+// String gives the mode as it stands in reports.
+func (m mode) String() string {
+	switch m {
+	case probing:
+		return "probing"
+	case replicating:
+		return "replicating"
+	case installing:
+		return "installing"
+	}
+	return "unknown mode"
+}
+
 // progress is what a leader knows of a follower, and has sent it.
 type progress struct {
 	id    NodeID
@@ -19,22 +32,38 @@ type progress struct {
 	match Index // highest entry known to be durable there and equal to ours
 	next  Index // next entry to send
 
-	asked    bool    // probing: an Append is under way
-	inflight []Index // replicating: last entries of the Appends under way
-	moved    bool    // an answer came since the last heartbeat tick
-	waited   int     // installing: heartbeat ticks since the snapshot was sent
-	shipped  Index   // installing: what that snapshot covers
+	asked    bool         // probing: an Append is under way
+	inflight []sent       // replicating: the Appends under way
+	bytes    int          // replicating: data in those
+	moved    bool         // an answer came since the last heartbeat tick
+	waited   int          // installing: heartbeat ticks since its last piece was sent
+	shipped  SnapshotMeta // installing: what the snapshot covers
+	offset   uint64       // installing: how many bytes of it have arrived
 
 	commit Index  // highest commit index sent
 	round  uint64 // highest heartbeat round acknowledged
 	heard  bool   // anything was heard since the last check for a quorum
+	active bool   // something was heard before that check
+}
+
+// sent is an Append under way: its last entry and how much data it has.
+type sent struct {
+	last  Index
+	bytes int
 }
 
 // leadership is what only a leader has. It begins empty with every term led.
 type leadership struct {
-	peers []progress // every other voter, in order of ID
+	peers []progress // every other member, in order of ID
 	round uint64     // the latest heartbeat round sent in this term
 	reads []readRequest
+
+	uncommitted int // bytes of data in entries of this term that are not committed
+	transfer    transfer
+
+	stamps  []stamp // of rounds that no quorum has acknowledged
+	leased  Instant // the lease is counted from here; 0: none
+	yielded bool    // another was asked to stand: no lease in this term any more
 }
 
 // takeLead begins a leader's term (§5.2). A no-op of the term makes whatever
@@ -44,13 +73,8 @@ func (c *Core) takeLead() {
 	c.setLeader(c.cfg.ID, "election won")
 	c.reason = "election won"
 	c.loyal = false
-	next := c.log.last().Index + 1
 	c.lead = leadership{}
-	for _, id := range c.cfg.Voters {
-		if id != c.cfg.ID {
-			c.lead.peers = append(c.lead.peers, progress{id: id, next: next, heard: true})
-		}
-	}
+	c.track()
 	if !c.cfg.NoNoop {
 		c.extend(Noop, nil)
 	}
@@ -63,9 +87,11 @@ func (c *Core) takeLead() {
 }
 
 // resign forgets what only a leader has. Reads that were not confirmed are
-// refused, here and at the followers that asked for them.
-func (c *Core) resign() {
+// refused, here and at the followers that asked for them. A transfer has succeeded
+// if a later term has begun.
+func (c *Core) resign(termRose bool) {
 	c.emit(StopTimer{HeartbeatTimer})
+	c.endTransfer(termRose)
 	reads := c.lead.reads
 	c.lead = leadership{}
 	for _, r := range reads {
@@ -76,14 +102,13 @@ func (c *Core) resign() {
 // checkQuorum makes a leader that no quorum answered for an election timeout
 // step down (thesis §6.2), so that its clients go elsewhere.
 func (c *Core) checkQuorum() {
-	heard := 1
+	heard := tally{}.record(c.cfg.ID, true)
 	for i := range c.lead.peers {
-		if c.lead.peers[i].heard {
-			heard++
-		}
-		c.lead.peers[i].heard = false
+		p := &c.lead.peers[i]
+		heard = heard.record(p.id, p.heard)
+		p.active, p.heard = p.heard, false
 	}
-	if heard >= quorum(len(c.cfg.Voters)) {
+	if heard.outcome(c.members()) == won {
 		c.setElectionTimer(c.cfg.ElectionTimeout)
 		return
 	}
@@ -95,7 +120,12 @@ func (c *Core) checkQuorum() {
 func (c *Core) extend(kind EntryKind, data []byte) Index {
 	index := c.log.last().Index + 1
 	c.log.append(Entry{Index: index, Term: c.hard.Term, Kind: kind, Data: data})
+	c.lead.uncommitted += len(data)
 	c.changeLog(index)
+	if kind == Configuration {
+		c.noteConfigurations(index, c.log.from(index))
+		c.track()
+	}
 	return index
 }
 
@@ -108,8 +138,8 @@ func (c *Core) onHeartbeatTick() {
 		p := &c.lead.peers[i]
 		switch {
 		case p.mode == installing:
-			if p.waited++; Duration(p.waited)*c.cfg.Heartbeat >= snapshotPatience*c.cfg.ElectionTimeout {
-				p.probe(p.match + 1)
+			if p.waited++; Duration(p.waited)*c.cfg.Heartbeat >= chunkPatience*c.cfg.ElectionTimeout {
+				c.ship(p)
 			}
 		case p.moved:
 		case p.mode == replicating && len(p.inflight) > 0:
@@ -120,11 +150,13 @@ func (c *Core) onHeartbeatTick() {
 		p.moved = false
 		c.feed(p)
 	}
+	c.urge()
 }
 
-// snapshotPatience is how many election timeouts a leader waits for a
-// follower to install a snapshot before it sends it again.
-const snapshotPatience = 4
+// chunkPatience is how many election timeouts a leader waits for the answer to
+// a piece of a snapshot before it sends that piece again. The answer to the last
+// comes when the follower has the whole on its disk.
+const chunkPatience = 2
 
 // startRound sends heartbeats of a new round. A follower is told of commits
 // only as far as its log is known to agree.
@@ -136,6 +168,7 @@ func (c *Core) startRound() {
 		p.commit = max(p.commit, commit)
 		c.send(p.id, Heartbeat{Round: c.lead.round, Commit: commit})
 	}
+	c.stampRound()
 	c.confirmReads()
 }
 
@@ -143,8 +176,8 @@ func (c *Core) startRound() {
 func (c *Core) feed(p *progress) {
 	for p.mode != installing {
 		if p.next <= c.log.base.Index {
-			p.mode, p.waited, p.shipped = installing, 0, c.snapshot.Index
-			c.emit(SendSnapshot{To: p.id, Term: c.hard.Term, Snapshot: c.snapshot})
+			p.mode, p.shipped, p.offset = installing, c.snapshot, 0
+			c.ship(p)
 			return
 		}
 		more := p.next <= c.log.last().Index
@@ -157,13 +190,14 @@ func (c *Core) feed(p *progress) {
 			c.sendAppend(p, c.nextEntries(p))
 			return
 		case replicating:
-			if !more || len(p.inflight) >= c.cfg.MaxInflight {
+			if !more || len(p.inflight) >= c.cfg.MaxInflight || p.bytes >= c.cfg.MaxInflightBytes {
 				return
 			}
 			entries := c.nextEntries(p)
 			c.sendAppend(p, entries)
 			p.next += Index(len(entries))
-			p.inflight = append(p.inflight, p.next-1)
+			p.inflight = append(p.inflight, sent{p.next - 1, dataOf(entries)})
+			p.bytes += dataOf(entries)
 		}
 	}
 }
@@ -181,7 +215,15 @@ func (c *Core) sendAppend(p *progress, entries []Entry) {
 
 // probe goes back to one Append at a time.
 func (p *progress) probe(next Index) {
-	p.mode, p.next, p.asked, p.inflight = probing, next, false, nil
+	p.mode, p.next, p.asked, p.inflight, p.bytes = probing, next, false, nil, 0
+}
+
+func dataOf(entries []Entry) int {
+	sum := 0
+	for i := range entries {
+		sum += len(entries[i].Data)
+	}
+	return sum
 }
 
 // accept notes that the follower's log agrees up to an entry, durably. A
@@ -194,13 +236,14 @@ func (p *progress) accept(match, base Index) {
 	p.next = max(p.next, p.match+1)
 	switch {
 	case p.mode != replicating && p.next == p.match+1:
-		p.mode, p.asked, p.inflight = replicating, false, nil
+		p.mode, p.asked, p.inflight, p.bytes = replicating, false, nil, 0
 	case p.mode == replicating:
 		done := 0
-		for done < len(p.inflight) && p.inflight[done] <= p.match {
+		for done < len(p.inflight) && p.inflight[done].last <= p.match {
+			p.bytes -= p.inflight[done].bytes
 			done++
 		}
-		p.inflight = append([]Index(nil), p.inflight[done:]...)
+		p.inflight = append([]sent(nil), p.inflight[done:]...)
 	}
 }
 
@@ -214,8 +257,7 @@ func (c *Core) onAppendReply(e Envelope, m AppendReply) {
 	case m.Accepted:
 		p.moved = true
 		p.accept(m.Match, c.log.base.Index)
-		c.advanceCommit()
-		c.feed(p)
+		c.accepted(e.From)
 		return
 	case m.Prev <= p.match, p.mode == installing, p.mode == probing && m.Prev != p.next-1:
 		return // about an Append that has been overtaken
@@ -235,13 +277,43 @@ func (c *Core) answered(from NodeID, asked Term) *progress {
 	if c.role != Leader || asked != c.hard.Term {
 		return nil
 	}
+	p := c.peer(from)
+	if p != nil {
+		p.heard = true
+	}
+	return p
+}
+
+// peer finds what is known of a member, nil if it is none.
+func (c *Core) peer(id NodeID) *progress {
 	for i := range c.lead.peers {
-		if p := &c.lead.peers[i]; p.id == from {
-			p.heard = true
-			return p
+		if c.lead.peers[i].id == id {
+			return &c.lead.peers[i]
 		}
 	}
 	return nil
+}
+
+// accepted goes on after a member has made progress. A commit may end the
+// lead, or the membership of who was heard.
+func (c *Core) accepted(from NodeID) {
+	c.advanceCommit()
+	if p := c.peer(from); p != nil {
+		c.feed(p)
+	}
+	c.urge()
+}
+
+// matched gives up to where a member's log is known to be durable and equal to
+// this one.
+func (c *Core) matched(id NodeID) Index {
+	if id == c.cfg.ID {
+		return c.disk.durable
+	}
+	if p := c.peer(id); p != nil {
+		return p.match
+	}
+	return 0
 }
 
 func (c *Core) onHeartbeatReply(e Envelope, m HeartbeatReply) {
@@ -253,19 +325,26 @@ func (c *Core) onHeartbeatReply(e Envelope, m HeartbeatReply) {
 	c.confirmReads()
 }
 
+// ownOf gives those of some entries that are of this term. What a leader found
+// in its log does not count against what it may take: without a no-op only a new
+// command commits it.
+func (c *Core) ownOf(entries []Entry) []Entry {
+	for len(entries) > 0 && entries[0].Term < c.hard.Term {
+		entries = entries[1:]
+	}
+	return entries
+}
+
 // advanceCommit commits what a quorum holds durably, if it is of this term:
 // entries of earlier terms are committed by those that follow them (§5.4.2).
 func (c *Core) advanceCommit() {
-	match := make([]Index, 0, MaxVoters)
-	match = append(match, c.disk.durable)
-	for i := range c.lead.peers {
-		match = append(match, c.lead.peers[i].match)
-	}
-	at := quorumValue(match)
+	at := reached(c.members(), c.matched)
 	if at <= c.commit || c.log.mustTerm(at) != c.hard.Term {
 		return
 	}
+	c.lead.uncommitted -= dataOf(c.ownOf(c.log.from(c.commit + 1)[:at-c.commit]))
 	c.commit = at
+	c.settleMembers()
 	for i := range c.lead.peers {
 		p := &c.lead.peers[i]
 		c.feed(p)

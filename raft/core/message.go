@@ -26,6 +26,9 @@ type PreVoteReply struct {
 // Vote is RequestVote (§5.2, §5.4.1).
 type Vote struct {
 	Last SnapshotMeta // the last entry of the candidate's log
+	// Transfer says that the leader itself asked the candidate to stand, so
+	// that voters need not be loyal to it (thesis §3.10, §4.2.3).
+	Transfer bool
 }
 
 // VoteReply answers a Vote asked in term Asked.
@@ -69,19 +72,26 @@ type HeartbeatReply struct {
 	Round uint64
 }
 
-// InstallSnapshot replaces the receiver's state up to Snapshot (§7). The core
-// emits it as a SendSnapshot effect; the runner fills in Data, which is
-// opaque to the core.
+// InstallSnapshot brings a piece of the state up to Snapshot, which replaces
+// the receiver's when the last piece has come (figure 13). The core emits it as a
+// SendChunk effect; the runner fills in the rest. Data is opaque to the core and
+// begins Offset bytes into the state; Done marks the last piece.
 type InstallSnapshot struct {
 	Snapshot SnapshotMeta
+	Members  Membership // the configuration as of Snapshot
+	Offset   uint64
 	Data     []byte
+	Done     bool
 }
 
-// SnapshotReply answers an InstallSnapshot of term Asked: everything up to
-// Match is durable at the sender.
+// SnapshotReply answers an InstallSnapshot of term Asked about Snapshot.
+// Everything up to Match is durable at the sender; if that is less than
+// Snapshot, it has the first Received bytes of it and waits for the next.
 type SnapshotReply struct {
-	Asked Term
-	Match Index
+	Asked    Term
+	Snapshot SnapshotMeta
+	Match    Index
+	Received uint64
 }
 
 // RequestID is unique over the restarts of the member that made it.
@@ -92,13 +102,18 @@ type RequestID struct {
 
 // ReadIndex asks the leader for an index at which a read by the sender is
 // linearizable (thesis §6.4).
-type ReadIndex struct{ ID RequestID }
+// Lease lets the leader's lease confirm it.
+type ReadIndex struct {
+	ID    RequestID
+	Lease bool
+}
 
 // ReadIndexReply answers a ReadIndex.
 type ReadIndexReply struct {
 	ID      RequestID
 	Refused bool
 	Index   Index
+	Lease   bool // a lease confirmed it
 }
 
 // Forward carries commands from a follower's clients to the leader. Its ID
@@ -112,12 +127,17 @@ type Forward struct {
 
 // ForwardReply says where in the log the commands of a Forward were put: at
 // First and the indices after it, in the envelope's term. A refusal is
-// definite: the leader did not append them.
+// definite: the leader did not append them, for the Reason given.
 type ForwardReply struct {
 	ID      RequestID
 	Refused bool
+	Reason  Reason
 	First   Index
 }
+
+// TimeoutNow asks a voter that has the whole log to stand for election at once
+// (thesis §3.10).
+type TimeoutNow struct{}
 
 func (PreVote) isMessage()         {}
 func (PreVoteReply) isMessage()    {}
@@ -133,3 +153,4 @@ func (ReadIndex) isMessage()       {}
 func (ReadIndexReply) isMessage()  {}
 func (Forward) isMessage()         {}
 func (ForwardReply) isMessage()    {}
+func (TimeoutNow) isMessage()      {}

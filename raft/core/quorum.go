@@ -1,17 +1,27 @@
 package core
 
-import (
-	"math/bits"
-	"slices"
-)
+import "slices"
 
 // quorum is the smallest number of voters such that any two sets of that size
 // share a voter.
 func quorum(voters int) int { return voters/2 + 1 }
 
-// quorumValue is the largest value that a quorum of the voters has reached,
-// given every voter's value. It sorts its argument.
-func quorumValue[T ~uint64](values []T) T {
+// reached is the largest value that a quorum has reached, given every member's
+// value: in a joint configuration a majority of both its parts (§6).
+func reached[T ~uint64](m Membership, of func(NodeID) T) T {
+	value := majorityReached(m.Voters, of)
+	if m.Joint() {
+		value = min(value, majorityReached(m.Outgoing, of))
+	}
+	return value
+}
+
+func majorityReached[T ~uint64](voters []NodeID, of func(NodeID) T) T {
+	var array [MaxMembers]T
+	values := array[:0]
+	for _, id := range voters {
+		values = append(values, of(id))
+	}
 	slices.Sort(values)
 	return values[len(values)-quorum(len(values))]
 }
@@ -26,32 +36,56 @@ const (
 )
 
 // tally counts votes. It is a pure value, and decided as soon as a quorum said
-// yes or no longer can. A bit stands for a voter's position in Config.Voters.
+// yes or no longer can. Whose answers count is for the configuration to say.
 type tally struct {
-	voters  int
-	yes, no uint64
+	yes, no []NodeID // sorted
 }
 
-// record notes the first answer of the voter at this position.
-func (t tally) record(voter int, granted bool) tally {
-	bit := uint64(1) << voter
-	switch {
-	case (t.yes|t.no)&bit != 0:
-	case granted:
-		t.yes |= bit
-	default:
-		t.no |= bit
+// record notes the first answer of a voter.
+func (t tally) record(voter NodeID, granted bool) tally {
+	if slices.Contains(t.yes, voter) || slices.Contains(t.no, voter) {
+		return t
 	}
+	into := &t.no
+	if granted {
+		into = &t.yes
+	}
+	list := append(slices.Clone(*into), voter)
+	slices.Sort(list)
+	*into = list
 	return t
 }
 
-// outcome decides the count.
-func (t tally) outcome() outcome {
-	need := quorum(t.voters)
-	switch {
-	case bits.OnesCount64(t.yes) >= need:
+// outcome decides the count. A joint election is won in both parts and lost in
+// either.
+func (t tally) outcome(m Membership) outcome {
+	first := t.majority(m.Voters)
+	if !m.Joint() {
+		return first
+	}
+	switch second := t.majority(m.Outgoing); {
+	case first == lost || second == lost:
+		return lost
+	case first == won && second == won:
 		return won
-	case t.voters-bits.OnesCount64(t.no) < need:
+	}
+	return pending
+}
+
+func (t tally) majority(voters []NodeID) outcome {
+	yes, no := 0, 0
+	for _, id := range voters {
+		switch {
+		case slices.Contains(t.yes, id):
+			yes++
+		case slices.Contains(t.no, id):
+			no++
+		}
+	}
+	switch need := quorum(len(voters)); {
+	case yes >= need:
+		return won
+	case len(voters)-no < need:
 		return lost
 	}
 	return pending

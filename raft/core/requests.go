@@ -35,12 +35,27 @@ type readRequest struct {
 	round  uint64
 }
 
+// mayTake says whether the leader can take commands of this size, and why not.
+func (c *Core) mayTake(bytes int) (Reason, bool) {
+	switch {
+	case c.lead.transfer.to != None:
+		return Transferring, false
+	case c.lead.uncommitted > 0 && c.lead.uncommitted+bytes > c.cfg.MaxUncommittedBytes:
+		return Overloaded, false
+	}
+	return 0, true
+}
+
 // onPropose appends commands, or forwards them to the leader.
 func (c *Core) onPropose(ev Propose) {
 	switch {
 	case c.role == Leader:
 		for _, p := range ev.Requests {
-			c.emit(Proposed{p.ID, c.extend(Command, p.Data), c.hard.Term})
+			if reason, ok := c.mayTake(len(p.Data)); ok {
+				c.emit(Proposed{p.ID, c.extend(Command, p.Data), c.hard.Term})
+			} else {
+				c.emit(Refused{p.ID, reason})
+			}
 		}
 		c.feedAll()
 	case c.leader == None:
@@ -77,8 +92,16 @@ func (c *Core) onForward(e Envelope, m Forward) {
 	}
 	if c.role != Leader {
 		if c.hard.Term > c.booted || c.hard.Vote != c.cfg.ID {
-			c.send(e.From, ForwardReply{ID: m.ID, Refused: true})
+			c.send(e.From, ForwardReply{ID: m.ID, Refused: true, Reason: NotAccepted})
 		}
+		return
+	}
+	bytes := 0
+	for _, data := range m.Commands {
+		bytes += len(data)
+	}
+	if reason, ok := c.mayTake(bytes); !ok {
+		c.send(e.From, ForwardReply{ID: m.ID, Refused: true, Reason: reason})
 		return
 	}
 	first := c.log.last().Index + 1
@@ -109,7 +132,7 @@ func (c *Core) onForwardReply(e Envelope, m ForwardReply) {
 	ids := take(&c.client.forwards, m.ID)
 	for i, id := range ids {
 		if m.Refused {
-			c.emit(Refused{id, NotAccepted})
+			c.emit(Refused{id, m.Reason})
 		} else {
 			c.emit(Proposed{id, m.First + Index(i), e.Term})
 		}
@@ -121,13 +144,13 @@ func (c *Core) onRead(ev Read) {
 	ids := append([]uint64(nil), ev.IDs...)
 	switch {
 	case c.role == Leader:
-		c.enqueueRead(readRequest{ids: ids})
+		c.enqueueRead(readRequest{ids: ids}, ev.Lease)
 	case c.leader == None:
 		c.refuseRead(readRequest{ids: ids})
 	default:
 		r := remote{c.nextRequest(), ids}
 		c.client.reads = c.bounded(c.client.reads, r, NotAccepted)
-		c.send(c.leader, ReadIndex{ID: r.id})
+		c.send(c.leader, ReadIndex{ID: r.id, Lease: ev.Lease})
 	}
 }
 
@@ -137,7 +160,7 @@ func (c *Core) onReadIndex(e Envelope, m ReadIndex) {
 		c.refuseRead(r)
 		return
 	}
-	c.enqueueRead(r)
+	c.enqueueRead(r, m.Lease)
 }
 
 func (c *Core) onReadIndexReply(m ReadIndexReply) {
@@ -145,14 +168,19 @@ func (c *Core) onReadIndexReply(m ReadIndexReply) {
 		if m.Refused {
 			c.emit(Refused{id, NotAccepted})
 		} else {
-			c.emit(ReadReady{id, m.Index})
+			c.emit(ReadReady{id, m.Index, m.Lease})
 		}
 	}
 }
 
-// enqueueRead lets a read join the next round of heartbeats, never one that
-// was sent before the read came.
-func (c *Core) enqueueRead(r readRequest) {
+// enqueueRead answers a read by the lease, if it may and there is one, or lets
+// it join the next round of heartbeats, never one that was sent before the read came.
+func (c *Core) enqueueRead(r readRequest, lease bool) {
+	if lease && c.leaseHolds() {
+		r.index = c.commit
+		c.answerRead(r, true)
+		return
+	}
 	if len(c.lead.reads) >= maxRemote {
 		c.refuseRead(r)
 		return
@@ -198,28 +226,39 @@ func (c *Core) hastenRound() {
 
 // confirmReads answers the reads whose round a quorum has acknowledged.
 func (c *Core) confirmReads() {
-	rounds := make([]uint64, 0, MaxVoters)
-	rounds = append(rounds, c.lead.round)
-	for i := range c.lead.peers {
-		rounds = append(rounds, c.lead.peers[i].round)
-	}
-	confirmed := quorumValue(rounds)
+	confirmed := reached(c.members(), c.acknowledgedRound)
+	c.extendLease(confirmed)
 	kept := c.lead.reads[:0]
 	for _, r := range c.lead.reads {
 		if r.round == 0 || r.round > confirmed {
 			kept = append(kept, r)
 			continue
 		}
-		for _, id := range r.ids {
-			c.emit(ReadReady{id, r.index})
-		}
-		if r.from != None {
-			c.send(r.from, ReadIndexReply{ID: r.remote, Index: r.index})
-		}
+		c.answerRead(r, false)
 	}
 	clear(c.lead.reads[len(kept):])
 	c.lead.reads = kept
 	c.hastenRound()
+}
+
+// acknowledgedRound is the latest round of heartbeats that a member answered.
+func (c *Core) acknowledgedRound(id NodeID) uint64 {
+	if id == c.cfg.ID {
+		return c.lead.round
+	}
+	if p := c.peer(id); p != nil {
+		return p.round
+	}
+	return 0
+}
+
+func (c *Core) answerRead(r readRequest, lease bool) {
+	for _, id := range r.ids {
+		c.emit(ReadReady{id, r.index, lease})
+	}
+	if r.from != None {
+		c.send(r.from, ReadIndexReply{ID: r.remote, Index: r.index, Lease: lease})
+	}
 }
 
 func (c *Core) refuseRead(r readRequest) {

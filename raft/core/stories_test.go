@@ -13,6 +13,7 @@ func storyCore(t *testing.T, restored Restored) *Core {
 	c, err := New(Config{
 		ID: 1, Voters: []NodeID{1, 2, 3}, ElectionTimeout: 100 * ms, ElectionJitter: 50 * ms, Heartbeat: 20 * ms,
 		MaxBatch: 3, MaxBatchBytes: 1 << 20, MaxInflight: 4,
+		MaxInflightBytes: 1 << 20, MaxUncommittedBytes: 1 << 20, SnapshotChunk: 1 << 10,
 	}, restored)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,7 @@ func tell(c *Core, events ...Event) string {
 				events = append(events, Appended{e.Number})
 			case Send:
 				words = append(words, fmt.Sprintf("%d:%T%+v", e.Envelope.To, e.Envelope.Message, e.Envelope.Message))
-			case SendSnapshot:
+			case SendChunk:
 				words = append(words, fmt.Sprintf("%d:snapshot%+v", e.To, e.Snapshot))
 			}
 		}
@@ -44,13 +45,15 @@ func tell(c *Core, events ...Event) string {
 
 // elect makes a core the leader of the next term.
 func elect(c *Core) {
-	tell(c, TimerFired{ElectionTimer}, TimerFired{ElectionTimer})
+	tell(c, TimerFired{Timer: ElectionTimer}, TimerFired{Timer: ElectionTimer})
 	term := c.hard.Term
 	tell(c, from(2, term, PreVoteReply{Asked: term, Granted: true}))
 	tell(c, from(2, term+1, VoteReply{Asked: term + 1, Granted: true}))
 }
 
-func from(id NodeID, term Term, m Message) Received { return Received{Envelope{id, 1, term, m}} }
+func from(id NodeID, term Term, m Message) Received {
+	return Received{Envelope: Envelope{id, 1, term, m}}
+}
 
 // TestNoRefusalByWhoMayHaveTakenIt: a leader takes a Forward, restarts and gets
 // a copy of it. It has forgotten the first, whose command may be committed
@@ -59,7 +62,7 @@ func TestNoRefusalByWhoMayHaveTakenIt(t *testing.T) {
 	forward := Forward{ID: RequestID{1, 1}, Commands: [][]byte{[]byte("x")}}
 	c := storyCore(t, Restored{HardState: HardState{Term: 4}})
 	elect(c)
-	if got := tell(c, from(3, 5, forward)); !strings.Contains(got, "3:core.ForwardReply{ID:{Boot:1 Number:1} Refused:false First:2}") {
+	if got := tell(c, from(3, 5, forward)); !strings.Contains(got, "3:core.ForwardReply{ID:{Boot:1 Number:1} Refused:false Reason:0 First:2}") {
 		t.Fatalf("the leader did not take it:\n%s", got)
 	}
 	again := storyCore(t, Restored{HardState: c.hard, Entries: c.log.entries})
@@ -81,14 +84,14 @@ func TestNoRefusalByWhoMayHaveTakenIt(t *testing.T) {
 // only when the leader's patience ends.
 func TestSnapshotOutrun(t *testing.T) {
 	at := SnapshotMeta{20, 1}
-	c := storyCore(t, Restored{HardState: HardState{Term: 1}, Snapshot: at, Base: at})
+	c := storyCore(t, Restored{HardState: HardState{Term: 1}, Snapshot: at, Members: Membership{Voters: []NodeID{1, 2, 3}}, Base: at})
 	elect(c)
 	tell(c, Applied{20}, from(3, 2, AppendReply{Asked: 2, Prev: 20, Accepted: true, Match: 21}))
 	if got := tell(c, from(2, 2, AppendReply{Asked: 2, Prev: 20})); got != "2:snapshot{Index:20 Term:1}" {
 		t.Fatalf("a follower with nothing was sent:\n%s", got)
 	}
 	tell(c, Applied{21}, Compact{Index: 21}, SnapshotSaved{SnapshotMeta{21, 2}})
-	reply := from(2, 2, SnapshotReply{Asked: 2, Match: 20})
+	reply := from(2, 2, SnapshotReply{Asked: 2, Snapshot: at, Match: 20})
 	if got := tell(c, reply); got != "2:snapshot{Index:21 Term:2}" {
 		t.Errorf("it took the first, and was sent:\n%s", got)
 	}
@@ -102,7 +105,7 @@ func TestSnapshotOutrun(t *testing.T) {
 // the wait for that snapshot all the same.
 func TestSnapshotReplyOvertaken(t *testing.T) {
 	at := SnapshotMeta{20, 1}
-	c := storyCore(t, Restored{HardState: HardState{Term: 1}, Snapshot: at, Base: at})
+	c := storyCore(t, Restored{HardState: HardState{Term: 1}, Snapshot: at, Members: Membership{Voters: []NodeID{1, 2, 3}}, Base: at})
 	elect(c)
 	tell(c, Applied{20}, from(3, 2, AppendReply{Asked: 2, Prev: 20, Accepted: true, Match: 21}))
 	if got := tell(c, from(2, 2, AppendReply{Asked: 2, Prev: 20})); got != "2:snapshot{Index:20 Term:1}" {
@@ -112,7 +115,7 @@ func TestSnapshotReplyOvertaken(t *testing.T) {
 	if got := tell(c, from(2, 2, AppendReply{Asked: 2, Prev: 20, Accepted: true, Match: 20})); got != "" {
 		t.Errorf("while the snapshot is under way it was sent:\n%s", got)
 	}
-	reply := from(2, 2, SnapshotReply{Asked: 2, Match: 20})
+	reply := from(2, 2, SnapshotReply{Asked: 2, Snapshot: at, Match: 20})
 	if got := tell(c, reply); got != "2:snapshot{Index:21 Term:2}" {
 		t.Errorf("it took the first, and was sent:\n%s", got)
 	}

@@ -16,6 +16,10 @@ type Index uint64
 // is to run and never reads a clock.
 type Duration int64
 
+// Instant is a reading of a member's own monotonic clock, in nanoseconds since
+// some start of its own. Zero is unknown: no lease begins or holds then.
+type Instant int64
+
 // Role is what a member is at the moment (§5.1).
 type Role uint8
 
@@ -46,10 +50,13 @@ func (r Role) String() string {
 // EntryKind tells a client's command from the core's own entries.
 type EntryKind uint8
 
-// The kinds of entries. A Noop opens a leader's term (§8).
+// The kinds of entries. A Noop opens a leader's term (§8). The Data of a
+// Configuration is a Membership, which is in force from where it stands in the
+// log, committed or not (§6).
 const (
 	Command EntryKind = iota
 	Noop
+	Configuration
 )
 
 // Entry is one slot of the replicated log (§5.3).
@@ -79,6 +86,7 @@ type SnapshotMeta struct {
 type Restored struct {
 	HardState HardState
 	Snapshot  SnapshotMeta
+	Members   Membership // the configuration as of Snapshot
 	// Base is the entry just before Entries[0]. It is at or below Snapshot
 	// when the log keeps a tail, and equal to it when the log was reset.
 	Base    SnapshotMeta
@@ -88,8 +96,12 @@ type Restored struct {
 // Config says who a member is and how it behaves. It does not change while
 // the member runs.
 type Config struct {
-	ID     NodeID
-	Voters []NodeID // all members, ID included; sorted, no repeats
+	ID NodeID
+	// Voters is the configuration that the cluster begins with: sorted, no
+	// repeats, the same on every member of it. A member that is to join a
+	// running cluster has none, and waits to be added. What is in force later
+	// stands in the log and in snapshots.
+	Voters []NodeID
 
 	// ElectionTimeout is how long a follower stays loyal to a silent leader:
 	// until it has passed, it refuses pre-votes. ElectionJitter bounds the
@@ -102,6 +114,14 @@ type Config struct {
 	MaxBatch      int // entries in one Append message and one Apply effect
 	MaxBatchBytes int // bytes of entry data in the same; one entry may exceed it
 	MaxInflight   int // unacknowledged Append messages to one follower
+	// MaxInflightBytes bounds the entry data in those; one message may exceed it.
+	MaxInflightBytes int
+	// MaxUncommittedBytes bounds the commands that a leader has taken in its
+	// term and not committed. What would exceed it is refused as Overloaded; one command is
+	// always let in.
+	MaxUncommittedBytes int
+	// SnapshotChunk is how many bytes of a snapshot one message carries.
+	SnapshotChunk int
 
 	// CompactTail is how many entries below a snapshot stay in the log, so
 	// that a follower slightly behind needs no snapshot.
@@ -111,6 +131,13 @@ type Config struct {
 	// need contiguous indices of commands. Reads then wait for the first
 	// command of the term.
 	NoNoop bool
+
+	// Lease lets a leader answer reads that ask for it without a round of
+	// heartbeats, while a quorum's promise not to elect another lasts (thesis
+	// §6.4.1). It holds as long as no member's clock runs faster or slower than
+	// true time by more than LeaseDriftPPM, in parts per million.
+	Lease         bool
+	LeaseDriftPPM uint32
 
 	// NoPreVote leaves out the pre-election (thesis §9.6): a member whose
 	// election timer ran out stands for election at once. For searches that are to

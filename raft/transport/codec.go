@@ -20,20 +20,24 @@ import (
 //	kind               body
 //	 1 PreVote         meta last
 //	 2 PreVoteReply    asked 8 | granted 1
-//	 3 Vote            meta last
+//	 3 Vote            meta last | transfer 1
 //	 4 VoteReply       asked 8 | granted 1
 //	 5 Append          meta prev | commit 8 | count 4 | count times entry
 //	 6 AppendReply     asked 8 | prev 8 | accepted 1 | match 8 | meta hint
 //	 7 Heartbeat       round 8 | commit 8
 //	 8 HeartbeatReply  asked 8 | round 8
-//	 9 InstallSnapshot meta snapshot | data up to the end
-//	10 SnapshotReply   asked 8 | match 8
-//	11 ReadIndex       id
-//	12 ReadIndexReply  id | refused 1 | index 8
+//	 9 InstallSnapshot meta snapshot | offset 8 | done 1 | members | data up to the end
+//	10 SnapshotReply   asked 8 | meta snapshot | match 8 | received 8
+//	11 ReadIndex       id | lease 1
+//	12 ReadIndexReply  id | refused 1 | index 8 | lease 1
 //	13 Forward         id | count 4 | count times ( length 4 | command )
-//	14 ForwardReply    id | refused 1 | first 8
+//	14 ForwardReply    id | refused 1 | reason 1 | first 8
+//	15 TimeoutNow      nothing
 //
 //	entry: index 8 | term 8 | kind 1 | length 4 | data
+//	members: length 4 | a configuration as core encodes it
+//
+// The data of an entry that is a configuration has to be one.
 const (
 	kindPreVote byte = 1 + iota
 	kindPreVoteReply
@@ -49,6 +53,7 @@ const (
 	kindReadIndexReply
 	kindForward
 	kindForwardReply
+	kindTimeoutNow
 )
 
 // Sizes in bytes of what stands in front of variable data.
@@ -56,6 +61,10 @@ const (
 	entryHeadBytes   = 21
 	commandHeadBytes = 4
 )
+
+// maxMembersBytes bounds the encoding of a configuration: three lists of
+// varints, of which the lengths take one byte each.
+const maxMembersBytes = 3 * (1 + core.MaxMembers*binary.MaxVarintLen64)
 
 // ErrMalformed is what Decode wraps when bytes are no envelope.
 var ErrMalformed = errors.New("transport: malformed envelope")
@@ -73,7 +82,7 @@ func Encode(dst []byte, e core.Envelope) []byte {
 	case core.PreVoteReply:
 		kind, dst = kindPreVoteReply, putFlag(put64(dst, uint64(m.Asked)), m.Granted)
 	case core.Vote:
-		kind, dst = kindVote, putMeta(dst, m.Last)
+		kind, dst = kindVote, putFlag(putMeta(dst, m.Last), m.Transfer)
 	case core.VoteReply:
 		kind, dst = kindVoteReply, putFlag(put64(dst, uint64(m.Asked)), m.Granted)
 	case core.Append:
@@ -86,19 +95,22 @@ func Encode(dst []byte, e core.Envelope) []byte {
 	case core.HeartbeatReply:
 		kind, dst = kindHeartbeatReply, put64(dst, uint64(m.Asked), m.Round)
 	case core.InstallSnapshot:
-		kind, dst = kindInstallSnapshot, append(putMeta(dst, m.Snapshot), m.Data...)
+		kind, dst = kindInstallSnapshot, putChunk(dst, m)
 	case core.SnapshotReply:
-		kind, dst = kindSnapshotReply, put64(dst, uint64(m.Asked), uint64(m.Match))
+		dst = putMeta(put64(dst, uint64(m.Asked)), m.Snapshot)
+		kind, dst = kindSnapshotReply, put64(dst, uint64(m.Match), m.Received)
 	case core.ReadIndex:
-		kind, dst = kindReadIndex, put64(dst, m.ID.Boot, m.ID.Number)
+		kind, dst = kindReadIndex, putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Lease)
 	case core.ReadIndexReply:
 		dst = putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Refused)
-		kind, dst = kindReadIndexReply, put64(dst, uint64(m.Index))
+		kind, dst = kindReadIndexReply, putFlag(put64(dst, uint64(m.Index)), m.Lease)
 	case core.Forward:
 		kind, dst = kindForward, putForward(dst, m)
 	case core.ForwardReply:
-		dst = putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Refused)
+		dst = append(putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Refused), byte(m.Reason))
 		kind, dst = kindForwardReply, put64(dst, uint64(m.First))
+	case core.TimeoutNow:
+		kind = kindTimeoutNow
 	default:
 		panic(fmt.Sprintf("transport: invariant broken: every message has a kind; %T has none", m))
 	}
@@ -133,6 +145,14 @@ func putAppend(dst []byte, m core.Append) []byte {
 		dst = append(dst, e.Data...)
 	}
 	return dst
+}
+
+func putChunk(dst []byte, m core.InstallSnapshot) []byte {
+	dst = putFlag(put64(putMeta(dst, m.Snapshot), m.Offset), m.Done)
+	length := len(dst)
+	dst = m.Members.AppendTo(append(dst, 0, 0, 0, 0))
+	binary.LittleEndian.PutUint32(dst[length:], uint32(len(dst)-length-4))
+	return append(dst, m.Data...)
 }
 
 func putForward(dst []byte, m core.Forward) []byte {
@@ -177,7 +197,7 @@ func (r *reader) message(kind byte) core.Message {
 	case kindPreVoteReply:
 		return core.PreVoteReply{Asked: r.term(), Granted: r.flag()}
 	case kindVote:
-		return core.Vote{Last: r.meta()}
+		return core.Vote{Last: r.meta(), Transfer: r.flag()}
 	case kindVoteReply:
 		return core.VoteReply{Asked: r.term(), Granted: r.flag()}
 	case kindAppend:
@@ -189,17 +209,19 @@ func (r *reader) message(kind byte) core.Message {
 	case kindHeartbeatReply:
 		return core.HeartbeatReply{Asked: r.term(), Round: r.u64()}
 	case kindInstallSnapshot:
-		return core.InstallSnapshot{Snapshot: r.meta(), Data: r.bytes(len(r.rest))}
+		return r.chunk()
 	case kindSnapshotReply:
-		return core.SnapshotReply{Asked: r.term(), Match: r.index()}
+		return core.SnapshotReply{Asked: r.term(), Snapshot: r.meta(), Match: r.index(), Received: r.u64()}
 	case kindReadIndex:
-		return core.ReadIndex{ID: r.id()}
+		return core.ReadIndex{ID: r.id(), Lease: r.flag()}
 	case kindReadIndexReply:
-		return core.ReadIndexReply{ID: r.id(), Refused: r.flag(), Index: r.index()}
+		return core.ReadIndexReply{ID: r.id(), Refused: r.flag(), Index: r.index(), Lease: r.flag()}
 	case kindForward:
 		return r.forward()
 	case kindForwardReply:
-		return core.ForwardReply{ID: r.id(), Refused: r.flag(), First: r.index()}
+		return core.ForwardReply{ID: r.id(), Refused: r.flag(), Reason: r.reason(), First: r.index()}
+	case kindTimeoutNow:
+		return core.TimeoutNow{}
 	}
 	r.fail("no such kind")
 	return nil
@@ -262,6 +284,14 @@ func (r *reader) flag() bool {
 	return b == 1
 }
 
+func (r *reader) reason() core.Reason {
+	reason := core.Reason(r.byte())
+	if reason > core.Abandoned {
+		r.fail("unknown reason %d", reason)
+	}
+	return reason
+}
+
 func (r *reader) term() core.Term   { return core.Term(r.u64()) }
 func (r *reader) index() core.Index { return core.Index(r.u64()) }
 
@@ -286,14 +316,39 @@ func (r *reader) append() core.Message {
 		switch {
 		case e.Index != m.Prev.Index+1+core.Index(i):
 			r.fail("entry %d stands where %d belongs", e.Index, m.Prev.Index+1+core.Index(i))
-		case e.Kind > core.Noop:
+		case e.Kind > core.Configuration:
 			r.fail("entry %d is of unknown kind %d", e.Index, e.Kind)
+		case e.Kind == core.Configuration:
+			r.membership(e.Data)
 		}
 		if r.err != nil {
 			return nil
 		}
 		m.Entries[i] = e
 	}
+	return m
+}
+
+// membership decodes a configuration, which says itself how long it may be.
+func (r *reader) membership(b []byte) core.Membership {
+	if r.err != nil {
+		return core.Membership{}
+	}
+	if len(b) > maxMembersBytes {
+		r.fail("a configuration of %d bytes, the limit is %d", len(b), maxMembersBytes)
+		return core.Membership{}
+	}
+	m, err := core.DecodeMembership(b)
+	if err != nil {
+		r.fail("%w", err)
+	}
+	return m
+}
+
+func (r *reader) chunk() core.Message {
+	m := core.InstallSnapshot{Snapshot: r.meta(), Offset: r.u64(), Done: r.flag()}
+	m.Members = r.membership(r.bytes(r.length(1)))
+	m.Data = r.bytes(len(r.rest))
 	return m
 }
 

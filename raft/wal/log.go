@@ -24,8 +24,8 @@ type Batch struct {
 }
 
 // Log is the durable log of one member. Append, Cut, Reset and Close are called
-// from one goroutine; SaveSnapshot and Snapshot may be called from others at the
-// same time and delay none of them. Close comes after all other calls.
+// from one goroutine; SaveSnapshot, Snapshot and SnapshotChunk may be called from
+// others at the same time and delay none of them. Close comes after all other calls.
 type Log struct {
 	fs       FS
 	dir      string
@@ -117,18 +117,15 @@ func (l *Log) apply(batch Batch) {
 }
 
 // Reset makes a snapshot durable and then empties the log, which goes on
-// after meta.Index. The hard state stays.
-func (l *Log) Reset(meta core.SnapshotMeta, data []byte) error {
-	if err := l.usable(); err != nil {
+// after meta.Index with the configuration members. The hard state stays.
+func (l *Log) Reset(meta core.SnapshotMeta, members core.Membership, data []byte) error {
+	if err := l.takes(meta, members); err != nil {
 		return err
-	}
-	if meta.Index == 0 {
-		return errEmptySnapshot
 	}
 	if newest := l.newest(); meta.Index < newest.Index {
 		return fmt.Errorf("wal: reset to %d: the snapshot of %d is newer", meta.Index, newest.Index)
 	}
-	if err := l.saveSnapshot(meta, data); err != nil {
+	if err := l.saveSnapshot(meta, members, data); err != nil {
 		return l.fail(fmt.Errorf("wal: reset to %d: %w", meta.Index, err))
 	}
 	if err := l.restart(meta); err != nil {

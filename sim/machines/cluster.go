@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"partita/harness/trace"
+	"partita/node/kv"
 	"partita/raft/core"
 	"partita/sim/engine"
 	"partita/sim/invariant"
@@ -18,6 +19,7 @@ type Config struct {
 	// Core is what all members share; ID, Voters and Seed are filled in.
 	Core             core.Config
 	SnapshotEvery    core.Index
+	Sessions         kv.Limits
 	SegmentBytes     int64
 	OperationTimeout time.Duration // after which a node gives a request up
 	PeerSilence      time.Duration // after which a connection that carries nothing is given up

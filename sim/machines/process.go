@@ -7,6 +7,7 @@ import (
 	"partita/harness/trace"
 	"partita/nemesis/wire"
 	"partita/node/api"
+	"partita/node/kv"
 	"partita/node/service"
 	"partita/raft/core"
 	"partita/raft/wal"
@@ -57,6 +58,7 @@ type process struct {
 	nextID    uint64
 	calls     map[uint64]*call
 	deadlines []deadline
+	sessions  kv.Counts // as far as they are in the coverage
 }
 
 // timer is one of a process's timers. Its event in the engine may come too
@@ -97,6 +99,7 @@ func (m *machine) boot(t *engine.Task, cfg core.Config, boot int) {
 		}
 		svc, err := service.New(service.Config{
 			Node: m.name, SnapshotEvery: m.cluster.cfg.SnapshotEvery, MaxPending: maxPending, MaxOutcomes: maxOutcomes,
+			Sessions: m.cluster.cfg.Sessions,
 		})
 		if err != nil {
 			panic("machines: the service's configuration: " + err.Error())
@@ -189,7 +192,7 @@ func (p *process) execute(e core.Effect) {
 	case core.ReadReady:
 		m.cluster.count(readsConfirmed)
 		m.cluster.watch.ReadReady(m.id, e.ID, e.Index)
-		p.serve(p.service.ReadReady(e.ID, e.Index))
+		p.serve(p.service.ReadReady(e.ID, e.Index, false))
 	case core.Refused:
 		m.cluster.watch.ReadEnded(m.id, e.ID)
 		p.serve(p.service.Refused(e.ID, e.Reason))

@@ -9,6 +9,7 @@ import (
 	"partita/harness/cluster"
 	"partita/harness/trace"
 	"partita/nemesis/wire"
+	"partita/node/kv"
 	"partita/raft/core"
 	"partita/sim/engine"
 )
@@ -29,7 +30,7 @@ func busy(nodes int) Config {
 			ElectionTimeout: core.Duration(300 * time.Millisecond), ElectionJitter: core.Duration(150 * time.Millisecond),
 			Heartbeat: core.Duration(50 * time.Millisecond), MaxBatch: 8, MaxBatchBytes: 1 << 20, MaxInflight: 8,
 		},
-		SnapshotEvery: 50, SegmentBytes: 4 << 10, OperationTimeout: 4 * time.Second, PeerSilence: time.Second,
+		SnapshotEvery: 50, Sessions: kv.DefaultLimits(), SegmentBytes: 4 << 10, OperationTimeout: 4 * time.Second, PeerSilence: time.Second,
 		Disk:    Latency{Least: time.Millisecond, Most: 4 * time.Millisecond, Slow: 20 * time.Millisecond},
 		Network: Latency{Least: 100 * time.Microsecond, Most: time.Millisecond, Slow: 10 * time.Millisecond},
 		Logs:    true, Trace: true,

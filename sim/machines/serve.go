@@ -194,7 +194,9 @@ func (p *process) hand(e core.Effect) (to core.Index, ok bool) {
 		for len(entries) > 0 && entries[0].Index <= last {
 			entries = entries[1:]
 		}
-		p.serve(p.service.Applied(entries))
+		effects := p.service.Applied(entries)
+		p.countSessions()
+		p.serve(effects)
 		return to, true
 	case core.RestoreSnapshot:
 		if e.Snapshot.Index <= last {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"partita/harness/scenario"
+	"partita/node/kv"
 	"partita/raft/core"
 	"partita/sim/machines"
 )
@@ -53,6 +54,7 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 			CompactTail: min(tail, 1000),
 		},
 		SnapshotEvery:    core.Index(n.SnapshotEvery),
+		Sessions:         kv.Limits{SessionEntries: uint64(n.SessionEntries), MaxSessions: n.MaxSessions},
 		SegmentBytes:     segment,
 		OperationTimeout: operationTimeout,
 		PeerSilence:      n.PeerSilence,
