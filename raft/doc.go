@@ -17,23 +17,31 @@
 //
 // # Embedding it
 //
+// docs/guide.md goes through all of it, and the examples are a small service.
+//
 // Open a storage and a transport, make an apply channel, call [Make], and
 // receive from the channel until [Raft.Stop] closes it: every member applies
 // the same entries in the same order (§5.4.3, state machine safety). An entry
-// of kind [core.Noop] opens a leader's term (§8) and is no command.
-// [ApplyMsg.Snapshot] tells to replace the state machine, after a restart or
-// when a leader sent a snapshot (§7).
+// of kind [core.Noop] opens a leader's term (§8) and one of kind
+// [core.Configuration] changes the members (§6); neither is a command, and both
+// have an index that a read may wait for. [ApplyMsg.Snapshot] tells to replace
+// the state machine, after a restart or when a leader sent a snapshot (§7).
 //
 // A write: [Raft.Propose] on any member, then wait until the entry at
 // Accepted.Index has been applied, and compare terms. A command can reach the
 // log and its proposer not hear of it, so an error may leave its fate open;
-// [Definite] tells. A linearizable read (§8; thesis §6.4): [Raft.ReadIndex]
-// on any member, then wait until that index has been applied, then look.
-// [Raft.ProposeAsync] and [Raft.ReadAsync] are the same without a goroutine a
-// request, and [Raft.Start] is for the leader alone.
+// [Definite] tells. A linearizable read (§8; thesis §6.4): [Raft.ReadIndex] on any
+// member, then wait until that index has been applied, then look.
+// [Raft.LeaseRead] is the same while clocks are good, and cheaper.
+// [Raft.ProposeAsync] and [Raft.ReadAsync] do without a goroutine a request, and
+// [Raft.Start] is for the leader alone.
 //
 // After every so many entries the service calls [Raft.Snapshot] with its
 // state, and the log below is let go (§7).
+//
+// On the leader, [Raft.ChangeMembers] adds and removes members, voters by way of
+// the joint configuration (§6), and [Raft.TransferLeadership] lets another lead
+// (thesis §3.10).
 //
 // When the storage fails nothing is promised any more: [Raft.Failed] closes,
 // the member falls silent, and the process is best ended, since no one knows

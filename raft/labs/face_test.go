@@ -23,6 +23,9 @@ type ApplyMsg struct {
 	SnapshotIndex int
 }
 
+// snapshotChunk makes a snapshot of the tests a few pieces.
+const snapshotChunk = 500
+
 // Raft is a raft.Raft with the labs' face.
 type Raft struct {
 	raft      *raft.Raft
@@ -40,7 +43,7 @@ func Make(peers []*End, me int, persister *Persister, applyCh chan ApplyMsg, see
 	}
 	cfg := raft.DefaultConfig(member(me), voters)
 	cfg.ElectionTimeout, cfg.ElectionJitter, cfg.Heartbeat = 400*time.Millisecond, 400*time.Millisecond, 100*time.Millisecond
-	cfg.NoNoop, cfg.CompactTail, cfg.Seed = true, 0, seed
+	cfg.NoNoop, cfg.CompactTail, cfg.SnapshotChunk, cfg.Seed = true, 0, snapshotChunk, seed
 	rf := &Raft{inbox: make(chan core.Envelope, 4096), persister: persister, ended: make(chan struct{})}
 	applied := make(chan raft.ApplyMsg)
 	var err error

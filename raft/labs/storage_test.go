@@ -65,25 +65,25 @@ func (s storage) Append(batches ...wal.Batch) error {
 	return nil
 }
 
-func (s storage) SaveSnapshot(meta core.SnapshotMeta, data []byte) error {
+func (s storage) SaveSnapshot(meta core.SnapshotMeta, members core.Membership, data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keep(meta, data)
+	s.keep(meta, members, data)
 	return nil
 }
 
-func (s storage) Reset(meta core.SnapshotMeta, data []byte) error {
+func (s storage) Reset(meta core.SnapshotMeta, members core.Membership, data []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keep(meta, data)
+	s.keep(meta, members, data)
 	s.restored.Base, s.restored.Entries = meta, nil
 	return nil
 }
 
 // keep takes a snapshot unless there is a newer one.
-func (s storage) keep(meta core.SnapshotMeta, data []byte) {
+func (s storage) keep(meta core.SnapshotMeta, members core.Membership, data []byte) {
 	if meta.Index >= s.restored.Snapshot.Index {
-		s.restored.Snapshot, s.data = meta, data
+		s.restored.Snapshot, s.restored.Members, s.data = meta, members, data
 	}
 }
 
@@ -103,10 +103,25 @@ func (s storage) Cut(to core.Index) error {
 	return nil
 }
 
-func (s storage) Snapshot() (core.SnapshotMeta, []byte, error) {
+func (s storage) Snapshot() (core.SnapshotMeta, core.Membership, []byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.restored.Snapshot, s.data, nil
+	return s.restored.Snapshot, s.restored.Members, s.data, nil
+}
+
+func (s storage) SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (wal.Chunk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.restored
+	if r.Snapshot.Index == 0 {
+		return wal.Chunk{}, wal.ErrNoSnapshot
+	}
+	if meta != r.Snapshot || offset > uint64(len(s.data)) {
+		offset = 0 // that one is gone: the beginning of the newest
+	}
+	rest := s.data[offset:]
+	piece := rest[:min(size, len(rest))]
+	return wal.Chunk{Snapshot: r.Snapshot, Members: r.Members, Offset: offset, Data: piece, Done: len(piece) == len(rest)}, nil
 }
 
 func (s storage) Close() error { return nil }
