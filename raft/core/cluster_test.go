@@ -616,6 +616,9 @@ func (c *testCluster) settle() {
 		}
 	}
 	if len(c.chosen) <= before {
+		for _, o := range c.members {
+			c.t.Logf("%+v", o.core.Status())
+		}
 		c.t.Fatalf("liveness: nothing was committed in three seconds without faults (%d before)", before)
 	}
 	for _, m := range c.present() {

@@ -20,8 +20,8 @@ func (c *Core) onTimer(t Timer) {
 		c.loyal = false
 		c.setLeader(None, "leader silent")
 		c.setElectionTimer(c.jitter())
-	case !c.members().Votes(c.cfg.ID):
-		c.setElectionTimer(c.cfg.ElectionTimeout) // who has no vote does not stand
+	case !c.mayStand():
+		c.setElectionTimer(c.cfg.ElectionTimeout)
 	case c.cfg.NoPreVote:
 		c.reason = "election timeout"
 		c.stand(false)

@@ -131,6 +131,7 @@ func (w *flatWriter) progress(p progress) {
 	w.uint(uint64(p.waited))
 	w.at(p.shipped)
 	w.uint(p.offset)
+	w.bool(p.again)
 	w.index(p.commit)
 	w.uint(p.round)
 	w.bool(p.heard)

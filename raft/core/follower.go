@@ -66,6 +66,9 @@ func (c *Core) onHeartbeat(e Envelope, m Heartbeat) {
 func (c *Core) commitTo(index Index) {
 	if index > c.commit {
 		c.commit = index
+		if c.install.snapshot.Index <= index {
+			c.receiveNoMore()
+		}
 		c.applyCommitted()
 	}
 }

@@ -39,6 +39,7 @@ type progress struct {
 	waited   int          // installing: heartbeat ticks since its last piece was sent
 	shipped  SnapshotMeta // installing: what the snapshot covers
 	offset   uint64       // installing: how many bytes of it have arrived
+	again    bool         // installing: the piece at offset was sent again
 
 	commit Index  // highest commit index sent
 	round  uint64 // highest heartbeat round acknowledged
@@ -139,6 +140,7 @@ func (c *Core) onHeartbeatTick() {
 		switch {
 		case p.mode == installing:
 			if p.waited++; Duration(p.waited)*c.cfg.Heartbeat >= chunkPatience*c.cfg.ElectionTimeout {
+				p.again = true
 				c.ship(p)
 			}
 		case p.moved:
@@ -156,7 +158,7 @@ func (c *Core) onHeartbeatTick() {
 // chunkPatience is how many election timeouts a leader waits for the answer to
 // a piece of a snapshot before it sends that piece again. The answer to the last
 // comes when the follower has the whole on its disk.
-const chunkPatience = 2
+const chunkPatience = 1
 
 // startRound sends heartbeats of a new round. A follower is told of commits
 // only as far as its log is known to agree.
@@ -176,7 +178,7 @@ func (c *Core) startRound() {
 func (c *Core) feed(p *progress) {
 	for p.mode != installing {
 		if p.next <= c.log.base.Index {
-			p.mode, p.shipped, p.offset = installing, c.snapshot, 0
+			p.mode, p.shipped, p.offset, p.again = installing, c.snapshot, 0, false
 			c.ship(p)
 			return
 		}

@@ -148,7 +148,7 @@ func (c *Core) settleMembers() {
 		p := &c.lead.peers[i]
 		if now.members.Has(p.id) {
 			kept = append(kept, *p)
-		} else if p.mode == replicating {
+		} else if p.mode == replicating && p.next > c.log.base.Index {
 			c.sendAppend(p, c.nextEntries(p)) // so that it knows that it is gone
 		}
 	}
@@ -175,12 +175,25 @@ func (c *Core) successor(m Membership) NodeID {
 	return best
 }
 
+// mayStand says whether this member may be needed as leader: it has a vote in
+// the configuration in force, or in one that may be committed yet. One that is on its
+// way out may be the only one with the whole log (thesis §4.2.2, last paragraph).
+func (c *Core) mayStand() bool {
+	for i := range c.configs {
+		superseded := i+1 < len(c.configs) && c.configs[i+1].index <= c.commit
+		if !superseded && c.configs[i].members.Votes(c.cfg.ID) {
+			return true
+		}
+	}
+	return false
+}
+
 // track makes sure that the leader feeds every member, and who is to leave
 // until it is gone for good.
 func (c *Core) track() {
 	for i := range c.configs {
 		if i+1 < len(c.configs) && c.configs[i+1].index <= c.commit {
-			continue // no longer in force
+			continue // superseded
 		}
 		for _, id := range c.configs[i].members.All() {
 			if id == c.cfg.ID {

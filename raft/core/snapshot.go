@@ -171,13 +171,13 @@ func (c *Core) onSnapshotReply(e Envelope, m SnapshotReply) {
 
 // received sends the next piece. A follower may have been sent a newer
 // snapshot than was asked for, or have lost in a restart what had come; that it has
-// less is believed only when it has been silent for a while, since it may be an old answer.
+// less is believed only after a piece had to be sent again, since it may be an old answer.
 func (c *Core) received(p *progress, m SnapshotReply) {
 	newer := m.Snapshot.Index > p.shipped.Index
 	switch {
 	case p.mode != installing || m.Snapshot.Index < p.shipped.Index:
-	case newer || m.Received > p.offset || m.Received < p.offset && p.waited > 0:
-		p.shipped, p.offset = m.Snapshot, m.Received
+	case newer || m.Received > p.offset || m.Received < p.offset && p.again:
+		p.shipped, p.offset, p.again = m.Snapshot, m.Received, false
 		c.ship(p)
 	}
 }

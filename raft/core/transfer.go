@@ -58,7 +58,7 @@ func (c *Core) endTransfer(done bool) {
 // onTimeoutNow stands for election at once, since the leader itself asks for it.
 func (c *Core) onTimeoutNow(e Envelope) {
 	c.heed(e.From)
-	if !c.install.resetting && c.members().Votes(c.cfg.ID) {
+	if !c.install.resetting && c.mayStand() {
 		c.stand(true)
 	}
 }
