@@ -24,10 +24,14 @@ import (
 )
 
 const (
-	// mutantPatience is how many times as long as the unchanged tests those of a
-	// mutant may take, and leastPatience how long in any case.
-	mutantPatience = 5
-	leastPatience  = 10 * time.Second
+	// mutantCPU is how many times as much of the processor as the unchanged tests
+	// those of a mutant may take, and leastCPU how much in any case. Time on the
+	// clock is no measure on a machine that does other things as well; it ends those
+	// that wait for something in vain.
+	mutantCPU      = 5
+	leastCPU       = 10 * time.Second
+	mutantPatience = 20
+	leastPatience  = time.Minute
 	// mutantMemory is what a mutant that never ends may take meanwhile.
 	mutantMemory = 4 << 30
 )
@@ -35,9 +39,17 @@ const (
 // mutating tries mutants of one package.
 type mutating struct {
 	mutateFlags
-	root     string
-	temp     string
-	patience []time.Duration // for each package of tests
+	root string
+	temp string
+	cost []cost // of each package of tests
+}
+
+// cost is what a run of tests takes.
+type cost struct{ cpu, clock time.Duration }
+
+// limit is what a mutant may take.
+func (c cost) limit() cost {
+	return cost{max(leastCPU, mutantCPU*c.cpu), max(leastPatience, mutantPatience*c.clock)}
 }
 
 // try has the tests look at every mutant that nothing is known of, and then
@@ -165,15 +177,14 @@ func (t *mutating) time(ctx context.Context) error {
 		if err := catalogue.BuildTests(ctx, t.root, "", "./"+pkg, binary); err != nil {
 			return err
 		}
-		began := time.Now()
-		failed, err := t.run(ctx, binary, pkg, 10*time.Minute)
+		failed, took, err := t.run(ctx, binary, pkg, cost{10 * time.Minute, 10 * time.Minute})
 		if err != nil {
 			return err
 		}
 		if failed != "" {
 			return fmt.Errorf("the tests of %s fail as it is: %s", pkg, failed)
 		}
-		t.patience = append(t.patience, max(leastPatience, mutantPatience*time.Since(began)))
+		t.cost = append(t.cost, took)
 	}
 	return nil
 }
@@ -185,7 +196,7 @@ func (t *mutating) test(ctx context.Context, m mutant.Mutant, dir string) (store
 		if err := catalogue.BuildTests(ctx, t.root, overlayIn(dir), "./"+pkg, binary); err != nil {
 			return store.Mutation{Outcome: store.Uncompiled}, ctx.Err()
 		}
-		failed, err := t.run(ctx, binary, pkg, t.patience[i])
+		failed, _, err := t.run(ctx, binary, pkg, t.cost[i].limit())
 		if err != nil {
 			return store.Mutation{}, err
 		}
@@ -199,11 +210,12 @@ func (t *mutating) test(ctx context.Context, m mutant.Mutant, dir string) (store
 // failures finds what a Go program of tests says of its end.
 var failures = regexp.MustCompile(`--- FAIL: \S+|panic: test timed out|panic: .*|fatal error: .*`)
 
-// run runs a package's tests until the first fails, and says which; "" is none.
-func (t *mutating) run(ctx context.Context, binary, pkg string, patience time.Duration) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, patience+leastPatience) // if its own timeout does not end it
+// run runs a package's tests until the first fails, and says which, "" being
+// none, and what that took.
+func (t *mutating) run(ctx context.Context, binary, pkg string, limit cost) (failed string, took cost, err error) {
+	limited, cancel := context.WithTimeout(ctx, limit.clock+leastPatience) // if its own timeout does not end it
 	defer cancel()
-	cmd := exec.CommandContext(limited, binary, "-test.failfast", "-test.timeout", patience.String())
+	cmd := exec.CommandContext(limited, binary, "-test.failfast", "-test.timeout", limit.clock.String())
 	cmd.Dir = filepath.Join(t.root, pkg)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -211,31 +223,43 @@ func (t *mutating) run(ctx context.Context, binary, pkg string, patience time.Du
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // that signal comes when the thread ends that started it
 	defer runtime.UnlockOSThread()
-	err := runWithin(cmd, mutantMemory)
+	began := time.Now()
+	err = runWithin(cmd, mutantMemory, limit.cpu)
 	switch {
 	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case err == nil:
-		return "", nil
+		return "", took, ctx.Err()
 	case cmd.ProcessState == nil:
-		return "", fmt.Errorf("run the tests of %s: %w", pkg, err)
+		return "", took, fmt.Errorf("run the tests of %s: %w", pkg, err)
+	case err == nil:
+		return "", cost{cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), time.Since(began)}, nil
 	}
 	if why := failures.FindString(said.String()); why != "" {
-		return strings.TrimPrefix(why, "--- FAIL: "), nil
+		return strings.TrimPrefix(why, "--- FAIL: "), took, nil
 	}
-	return err.Error(), nil
+	if cmd.ProcessState.ExitCode() < 0 {
+		return "(never ends)", took, nil
+	}
+	return err.Error(), took, nil
 }
 
-// runWithin runs a program that may take so many bytes of memory; 0 is no limit.
-func runWithin(cmd *exec.Cmd, memory uint64) error {
+// runWithin runs a program that may take so many bytes of memory and so much
+// of the processor, after which it is killed; 0 is no limit.
+func runWithin(cmd *exec.Cmd, memory uint64, cpu time.Duration) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	if memory > 0 {
-		// One that has ended already has no limit, and needs none.
-		if err := unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: memory, Max: memory}, nil); err != nil && !errors.Is(err, unix.ESRCH) {
-			return errors.Join(fmt.Errorf("limit the memory of a child: %w", err), cmd.Process.Kill(), cmd.Wait())
+	var errs []error
+	for resource, limit := range map[int]uint64{unix.RLIMIT_DATA: memory, unix.RLIMIT_CPU: uint64((cpu + time.Second - 1) / time.Second)} {
+		if limit == 0 {
+			continue
 		}
+		// One that has ended already has no limit, and needs none.
+		if err := unix.Prlimit(cmd.Process.Pid, resource, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil && !errors.Is(err, unix.ESRCH) {
+			errs = append(errs, fmt.Errorf("limit what a child takes: %w", err))
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(append(errs, cmd.Process.Kill(), cmd.Wait())...)
 	}
 	return cmd.Wait()
 }
@@ -264,14 +288,14 @@ func (t *mutating) simulate(ctx context.Context, _ mutant.Mutant, dir string) (s
 		return store.Mutation{}, err
 	}
 	// A mutant may keep the simulator busy for ever.
-	limited, cancel := context.WithTimeout(ctx, t.explore+mutantPatience*leastPatience)
+	limited, cancel := context.WithTimeout(ctx, t.explore+leastPatience)
 	defer cancel()
 	found, err := search(limited, sim, dir, 1, t.explore)
 	switch {
 	case ctx.Err() != nil:
 		return store.Mutation{}, ctx.Err()
 	case err != nil:
-		return store.Mutation{Outcome: store.BySimulator, By: "ended: " + firstLine(err)}, nil
+		return store.Mutation{Outcome: store.BySimulator, By: "(" + firstLine(err) + ")"}, nil
 	case len(found.Failures) > 0:
 		return store.Mutation{Outcome: store.BySimulator, By: found.Failures[0].Check}, nil
 	}

@@ -64,7 +64,7 @@ func (s simulator) run(ctx context.Context, out io.Writer, args ...string) (int,
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // that signal comes when the thread ends that started it
 	defer runtime.UnlockOSThread()
-	err := runWithin(cmd, s.data)
+	err := runWithin(cmd, s.data, 0)
 	code := exitBroke
 	if cmd.ProcessState != nil {
 		code = cmd.ProcessState.ExitCode()
