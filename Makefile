@@ -55,6 +55,10 @@ bugs-sim: build ## every bug of bugs/ in the simulator: BUGS=a,b, three searches
 explore-exhaustive: build ## every state of three nodes within bounds, and the bugs that are to be found so
 	@bin/harness explore --exhaustive-bugs $(ARGS)
 
+.PHONY: mutate
+mutate: build ## one condition of raft/core changed at a time: what notices? An hour or two; called again it goes on (results/mutate/)
+	@nice bin/harness mutate $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: bugs
 bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5
 	@bin/harness bugs $(if $(BUGS),--bugs $(BUGS)) --seeds $(SEEDS) $(ARGS)
