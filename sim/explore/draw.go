@@ -50,11 +50,6 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Checks.Availability.RecoverWithin = calm
 	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 16)*time.Second + calm
 	faults := drawFaults(rng, &s, o.Faults)
-	if strings.Contains(faults, nemesis.Membership+": {") {
-		// Who joins has to catch up with all that goes on: a snapshot may not take
-		// longer than the log keeps what comes after it.
-		s.Node.CompactTail, s.Node.SnapshotChunk = max(s.Node.CompactTail, 100), max(s.Node.SnapshotChunk, 500)
-	}
 	text, err := s.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
