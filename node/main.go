@@ -69,10 +69,15 @@ func parseFlags(args []string, stderr io.Writer) (server.Config, error) {
 	flags := flag.NewFlagSet("node", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&cfg.Name, "name", cfg.Name, "this node's `name`, one of those in --peers")
-	flags.Func("peers", "every node's name and peer address, this one's too: `n1=host:port,...`", func(s string) (err error) {
+	flags.Func("peers", "name and peer address of everyone who may ever be a member, this node too: `n1=host:port,...`", func(s string) (err error) {
 		cfg.Peers, err = parsePeers(s)
 		return err
 	})
+	flags.Func("members", "the voters that the cluster begins with: `n1,n2,...`; a node that is not among them waits to be added (default all of --peers)",
+		func(s string) error {
+			cfg.Members = strings.Split(s, ",")
+			return nil
+		})
 	flags.StringVar(&cfg.ListenClient, "listen-client", cfg.ListenClient, "`address` for clients, HTTP")
 	flags.StringVar(&cfg.ListenPeer, "listen-peer", cfg.ListenPeer, "`address` for the other nodes")
 	flags.StringVar(&cfg.Data, "data", cfg.Data, "`directory` of the log")
@@ -85,7 +90,17 @@ func parseFlags(args []string, stderr io.Writer) (server.Config, error) {
 	flags.DurationVar(&cfg.OperationTimeout, "operation-timeout", cfg.OperationTimeout, "how long an operation may wait for its outcome")
 	flags.IntVar(&cfg.MaxBatch, "max-batch", cfg.MaxBatch, "the most entries in one message")
 	flags.IntVar(&cfg.SnapshotEvery, "snapshot-every", cfg.SnapshotEvery, "applied entries from one snapshot to the next")
-	flags.StringVar(&cfg.Reads, "reads", cfg.Reads, "how reads are made linearizable: readindex")
+	flags.IntVar(&cfg.CompactTail, "compact-tail", cfg.CompactTail, "entries below a snapshot that the log keeps for nodes slightly behind")
+	flags.IntVar(&cfg.SnapshotChunk, "snapshot-chunk", cfg.SnapshotChunk, "`bytes` of a snapshot in one message")
+	flags.IntVar(&cfg.MaxUncommitted, "max-uncommitted", cfg.MaxUncommitted, "`bytes` of commands that a leader takes before they are committed; more is overloaded")
+	flags.StringVar(&cfg.Reads, "reads", cfg.Reads,
+		"how reads are confirmed that do not say so themselves: readindex (the leader asks a majority) or lease (its lease says so, as long as clocks keep to --lease-drift)")
+	flags.Float64Var(&cfg.LeaseDrift, "lease-drift", cfg.LeaseDrift,
+		"by which `part` of true time a node's clock may run fast or slow at most; the same on all nodes")
+	flags.IntVar(&cfg.SessionEntries, "session-entries", cfg.SessionEntries,
+		"applied entries after which an unused session expires; the same on every node")
+	flags.IntVar(&cfg.MaxSessions, "max-sessions", cfg.MaxSessions,
+		"the most sessions, of which the least recently used give way; the same on every node")
 	flags.BoolVar(&cfg.Pprof, "pprof", cfg.Pprof, "serve /debug/pprof to clients")
 	if err := parse(flags, args, stderr); err != nil {
 		return server.Config{}, err

@@ -25,7 +25,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type network struct {
 	mu      sync.Mutex
 	inboxes map[core.NodeID]chan core.Envelope
-	side    map[core.NodeID]int // members talk within a side
+	side    map[core.NodeID]int      // members talk within a side
+	loses   func(core.Envelope) bool // if not nil: what is lost besides
+	latency time.Duration
+	delayed time.Duration       // how many messages came late, in nanoseconds
+	from    map[core.NodeID]int // messages sent by each, also those that were lost
+}
+
+func newNetwork() *network {
+	return &network{inboxes: map[core.NodeID]chan core.Envelope{}, side: map[core.NodeID]int{}, from: map[core.NodeID]int{}}
 }
 
 // split puts members on a side of their own; the others stay where they are.
@@ -58,26 +66,89 @@ type endpoint struct {
 }
 
 func (e endpoint) Send(m core.Envelope) {
-	e.network.mu.Lock()
-	defer e.network.mu.Unlock()
-	if e.network.side[m.From] != e.network.side[m.To] {
+	n := e.network
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.from[m.From]++
+	if n.side[m.From] != n.side[m.To] || n.loses != nil && n.loses(m) {
 		return
 	}
-	select {
-	case e.network.inboxes[m.To] <- m:
-	default: // lost, as a network may
+	inbox := n.inboxes[m.To]
+	arrive := func() {
+		select {
+		case inbox <- m:
+		default: // lost, as a network may
+		}
 	}
+	if n.latency == 0 {
+		arrive()
+		return
+	}
+	n.delayed++
+	time.AfterFunc(n.latency+n.delayed, arrive) // in order: two never arrive at one instant
+}
+
+// sent is how many messages a member has sent.
+func (n *network) sent(id core.NodeID) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.from[id]
+}
+
+// lose says which messages are lost besides; nil is none.
+func (n *network) lose(which func(core.Envelope) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.loses = which
 }
 
 func (e endpoint) Receive() <-chan core.Envelope { return e.inbox }
 func (e endpoint) Close() error                  { return nil }
 
-// slowStorage takes its time for every append and can be told to fail.
+// slowStorage takes its time for every append and can be told to fail, in all
+// calls or in one.
 type slowStorage struct {
 	raft.Storage
 	delay   time.Duration
 	failing atomic.Bool
-	busy    atomic.Int32 // appends under way
+	failIn  atomic.Pointer[string] // the name of the call that fails
+	busy    atomic.Int32           // appends under way
+	chunks  atomic.Int32           // pieces of snapshots read
+}
+
+// fails says whether a call is to fail.
+func (s *slowStorage) fails(call string) bool {
+	in := s.failIn.Load()
+	return s.failing.Load() || in != nil && *in == call
+}
+
+func (s *slowStorage) SaveSnapshot(meta core.SnapshotMeta, members core.Membership, data []byte) error {
+	if s.fails("SaveSnapshot") {
+		return errDisk
+	}
+	return s.Storage.SaveSnapshot(meta, members, data)
+}
+
+func (s *slowStorage) Reset(meta core.SnapshotMeta, members core.Membership, data []byte) error {
+	if s.fails("Reset") {
+		return errDisk
+	}
+	return s.Storage.Reset(meta, members, data)
+}
+
+func (s *slowStorage) Cut(to core.Index) error {
+	if s.fails("Cut") {
+		return errDisk
+	}
+	return s.Storage.Cut(to)
+}
+
+func (s *slowStorage) SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (wal.Chunk, error) {
+	s.chunks.Add(1)
+	if s.fails("SnapshotChunk") {
+		return wal.Chunk{}, errDisk
+	}
+	return s.Storage.SnapshotChunk(meta, offset, size)
 }
 
 var errDisk = errors.New("the disk is gone")
@@ -88,7 +159,7 @@ func (s *slowStorage) Append(batches ...wal.Batch) error {
 	if s.delay > 0 {
 		<-time.After(s.delay)
 	}
-	if s.failing.Load() {
+	if s.fails("Append") {
 		return errDisk
 	}
 	return s.Storage.Append(batches...)
@@ -113,7 +184,8 @@ type cluster struct {
 	network *network
 	disks   map[core.NodeID]*memfs.Disk
 	members map[core.NodeID]*member
-	voters  []core.NodeID
+	voters  []core.NodeID // everybody, voters or not
+	waiting []core.NodeID // of those: who is no member at first, and waits to be added
 
 	config        func(*raft.Config)
 	delay         time.Duration // of every append
@@ -124,7 +196,7 @@ type cluster struct {
 func newCluster(t *testing.T, size int) *cluster {
 	c := &cluster{
 		t:       t,
-		network: &network{inboxes: map[core.NodeID]chan core.Envelope{}, side: map[core.NodeID]int{}},
+		network: newNetwork(),
 		disks:   map[core.NodeID]*memfs.Disk{},
 		members: map[core.NodeID]*member{},
 		config:  func(*raft.Config) {},
@@ -148,7 +220,10 @@ func (c *cluster) start(id core.NodeID) *member {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	cfg := raft.DefaultConfig(id, c.voters)
+	cfg := raft.DefaultConfig(id, c.others(c.waiting...))
+	if slices.Contains(c.waiting, id) {
+		cfg.Voters = nil
+	}
 	c.config(&cfg)
 	m := &member{storage: &slowStorage{Storage: log, delay: c.delay}}
 	applied := make(chan raft.ApplyMsg)

@@ -6,23 +6,28 @@ import (
 )
 
 // Storage is a member's disk; *wal.Log is one. Append, Reset and Cut are
-// called by one goroutine. SaveSnapshot and Snapshot may be called by others
-// at the same time, and must not delay an Append more than the disk does. An
-// older snapshot never replaces a newer one. After an error the Raft stops.
+// called by one goroutine. SaveSnapshot, Snapshot and SnapshotChunk may be called
+// by others at the same time, and must not delay an Append more than the disk
+// does. An older snapshot never replaces a newer one. After an error of any of
+// them the Raft stops.
 type Storage interface {
 	// Restored is what the disk held when it was opened.
 	Restored() core.Restored
 	// Append makes the batches durable, in order, before it returns.
 	Append(batches ...wal.Batch) error
-	// SaveSnapshot makes a snapshot durable beside the log.
-	SaveSnapshot(meta core.SnapshotMeta, data []byte) error
+	// SaveSnapshot makes a snapshot durable beside the log, with the
+	// configuration as of it.
+	SaveSnapshot(meta core.SnapshotMeta, members core.Membership, data []byte) error
 	// Reset makes a snapshot durable and then empties the log, which goes on
 	// after it.
-	Reset(meta core.SnapshotMeta, data []byte) error
+	Reset(meta core.SnapshotMeta, members core.Membership, data []byte) error
 	// Cut lets entries up to and including an index go, at its leisure.
 	Cut(to core.Index) error
 	// Snapshot reads the newest durable snapshot.
-	Snapshot() (core.SnapshotMeta, []byte, error)
+	Snapshot() (core.SnapshotMeta, core.Membership, []byte, error)
+	// SnapshotChunk reads up to size bytes of a snapshot from offset on. If that
+	// snapshot is there no more, it reads the beginning of the newest.
+	SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (wal.Chunk, error)
 	// Close comes after all other calls have returned.
 	Close() error
 }
@@ -57,14 +62,10 @@ type Accepted struct {
 	Term  core.Term
 }
 
-// Counters counts since Make.
-type Counters struct {
-	Appends         uint64 // calls of Storage.Append, each one sync
-	Batches         uint64 // batches that they made durable
-	Entries         uint64 // entries in those
-	SnapshotsSaved  uint64 // of the own state machine
-	SnapshotsLoaded uint64 // from a leader
-	SnapshotsSent   uint64
-	Overloaded      uint64 // requests refused because too much waits
-	Shed            uint64 // received Appends and Forwards dropped because too much waits for the disk
+// ReadPoint says from where on a read is linearizable: in a state machine that
+// has applied everything up to Index. Lease says that a lease confirmed it, and
+// not a round of heartbeats.
+type ReadPoint struct {
+	Index core.Index
+	Lease bool
 }

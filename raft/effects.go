@@ -7,9 +7,13 @@ import (
 	"partita/raft/core"
 )
 
-// step gives the core an event and executes what comes out, in order.
+// step gives the core an event and executes what comes out, in order, as long
+// as the storage has not failed: what it stops at is as after a crash.
 func (r *Raft) step(ev core.Event) {
 	for _, e := range r.owner.core.Step(ev) {
+		if r.isBroken() {
+			return
+		}
 		r.execute(e)
 	}
 }
@@ -26,9 +30,13 @@ func (r *Raft) execute(e core.Effect) {
 		delegate[core.Effect](r.disk, e)
 	case core.SaveSnapshot:
 		delegate(r.saves, e)
-	case core.Apply, core.RestoreSnapshot:
+	case core.Apply:
+		o.noteEntries(e.Entries)
 		delegate[core.Effect](r.applies, e)
-	case core.SendSnapshot:
+	case core.RestoreSnapshot:
+		o.noteSnapshot(e.Snapshot.Index)
+		delegate[core.Effect](r.applies, e)
+	case core.SendChunk:
 		delegate(r.ships, e)
 	case core.Send:
 		r.transport.Send(e.Envelope)
@@ -39,17 +47,23 @@ func (r *Raft) execute(e core.Effect) {
 		o.ran[e.Timer] = false
 		o.timer[e.Timer].Stop()
 	case core.Proposed:
-		o.settleProposal(e.ID, Accepted{e.Index, e.Term}, nil)
+		r.proposed(e)
 	case core.ReadReady:
-		o.settleRead(e.ID, e.Index, nil)
+		r.readReady(e)
+	case core.TransferDone:
+		r.counters.transfers.Add(1)
+		o.settleTransfer(e.ID, nil)
 	case core.Refused:
-		if !o.settleProposal(e.ID, Accepted{}, refusal(e.Reason)) {
-			o.settleRead(e.ID, 0, refusal(e.Reason))
-		}
+		r.refused(e)
 	case core.Changed:
 		o.role = e.Role
 		if r.cfg.OnChange != nil {
 			r.cfg.OnChange(e)
+		}
+	case core.MembersChanged:
+		r.members.Store(&e.Members)
+		if r.cfg.OnMembers != nil {
+			r.cfg.OnMembers(e.Members)
 		}
 	default:
 		panic(fmt.Sprintf("raft: invariant broken: every effect is executed; %T is not known", e))
@@ -63,6 +77,35 @@ func delegate[T any](q *queue[T], work T) {
 	}
 }
 
+// proposed tells a proposal, or notes for a change, where it was put.
+func (r *Raft) proposed(e core.Proposed) {
+	if c := r.owner.changes[e.ID]; c != nil {
+		c.at = Accepted{e.Index, e.Term}
+		r.counters.changes.Add(1)
+		return
+	}
+	r.owner.settleProposal(e.ID, Accepted{e.Index, e.Term}, nil)
+}
+
+func (r *Raft) readReady(e core.ReadReady) {
+	if e.Lease {
+		r.counters.leaseReads.Add(1)
+	} else {
+		r.counters.roundReads.Add(1)
+	}
+	r.owner.settleRead(e.ID, ReadPoint{Index: e.Index, Lease: e.Lease}, nil)
+}
+
+// refused ends whatever has the ID.
+func (r *Raft) refused(e core.Refused) {
+	if e.Reason == core.Overloaded {
+		r.counters.overloaded.Add(1)
+	}
+	o, err := &r.owner, refusal(e.Reason)
+	_ = o.settleProposal(e.ID, Accepted{}, err) || o.settleRead(e.ID, ReadPoint{}, err) ||
+		o.settleTransfer(e.ID, err) || o.settleChange(e.ID, core.Membership{}, err)
+}
+
 func (o *owner) settleProposal(id uint64, at Accepted, err error) bool {
 	done, ok := o.proposals[id]
 	if ok {
@@ -72,11 +115,13 @@ func (o *owner) settleProposal(id uint64, at Accepted, err error) bool {
 	return ok
 }
 
-func (o *owner) settleRead(id uint64, index core.Index, err error) {
-	if done, ok := o.reads[id]; ok {
+func (o *owner) settleRead(id uint64, point ReadPoint, err error) bool {
+	done, ok := o.reads[id]
+	if ok {
 		delete(o.reads, id)
-		done(index, err)
+		done(point, err)
 	}
+	return ok
 }
 
 func bytesOf(entries []core.Entry) int64 {

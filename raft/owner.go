@@ -18,7 +18,7 @@ const (
 	// and so one append.
 	proposalBatches = 4
 
-	timers = int(core.HeartbeatTimer) + 1
+	timers = int(core.TransferTimer) + 1
 )
 
 // owner is what belongs to the owner's goroutine alone.
@@ -31,7 +31,13 @@ type owner struct {
 
 	nextID    uint64
 	proposals map[uint64]func(Accepted, error)
-	reads     map[uint64]func(core.Index, error)
+	reads     map[uint64]func(ReadPoint, error)
+	changes   map[uint64]*change
+	transfers map[uint64]func(error)
+
+	// configurations are those handed to the service that it may not have
+	// received yet, in order.
+	configurations []configuration
 
 	applied core.Index    // the last that the core was told of
 	compact *core.Compact // waits until the core knows that it has been applied
@@ -44,7 +50,9 @@ func newOwner(c *core.Core) owner {
 	o := owner{
 		core:      c,
 		proposals: make(map[uint64]func(Accepted, error)),
-		reads:     make(map[uint64]func(core.Index, error)),
+		reads:     make(map[uint64]func(ReadPoint, error)),
+		changes:   make(map[uint64]*change),
+		transfers: make(map[uint64]func(error)),
 	}
 	for i := range o.timer {
 		o.timer[i] = time.NewTimer(time.Hour)
@@ -57,20 +65,23 @@ func newOwner(c *core.Core) owner {
 func (r *Raft) own() {
 	defer r.end()
 	o := &r.owner
-	for {
+	for !r.isBroken() {
 		select {
 		case <-r.stopping:
 			return
-		case <-r.failed:
+		case <-r.broken:
 			return
 		case e := <-r.transport.Receive():
 			r.receive(e)
 		case <-r.events.wake:
+		case <-r.pieces.wake:
 		case <-r.requests.wake:
 		case <-o.timer[core.ElectionTimer].C:
 			o.ran[core.ElectionTimer] = true
 		case <-o.timer[core.HeartbeatTimer].C:
 			o.ran[core.HeartbeatTimer] = true
+		case <-o.timer[core.TransferTimer].C:
+			o.ran[core.TransferTimer] = true
 		}
 		r.turn()
 	}
@@ -82,10 +93,11 @@ func (r *Raft) own() {
 func (r *Raft) turn() {
 	r.takeEvents()
 	r.takeMessages()
+	r.takePieces()
 	for i, ran := range r.owner.ran {
 		if ran && r.owner.ran[i] {
 			r.owner.ran[i] = false
-			r.step(core.TimerFired{Timer: core.Timer(i)})
+			r.step(core.TimerFired{Timer: core.Timer(i), Now: r.now()})
 		}
 	}
 	r.takeRequests()
@@ -107,16 +119,18 @@ func (r *Raft) end() {
 		o.proposals[id](Accepted{}, lost)
 	}
 	for _, id := range slices.Sorted(maps.Keys(o.reads)) {
-		o.reads[id](0, ErrStopped)
+		o.reads[id](ReadPoint{}, ErrStopped)
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.changes)) {
+		o.changes[id].done(core.Membership{}, lost)
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.transfers)) {
+		o.transfers[id](lost)
 	}
 	for _, q := range r.requests.close() {
-		switch {
-		case q.propose != nil:
-			q.propose.done(Accepted{}, ErrStopped)
-		case q.read != nil:
-			q.read(0, ErrStopped)
-		}
+		q.refuse(ErrStopped)
 	}
+	r.announce()
 }
 
 // publish makes the core's status visible to everybody.
@@ -143,7 +157,7 @@ func (r *Raft) receive(e core.Envelope) {
 		r.counters.shed.Add(1)
 		return
 	}
-	r.step(core.Received{Envelope: e})
+	r.step(core.Received{Envelope: e, Now: r.now()})
 }
 
 // forTheDisk says whether a message brings what would have to be written.
@@ -165,6 +179,7 @@ func (r *Raft) takeEvents() {
 		r.step(ev)
 		if applied, ok := ev.(core.Applied); ok {
 			o.applied = max(o.applied, applied.Index)
+			o.settleChanges()
 		}
 	}
 	o.spareEvents = events
@@ -175,12 +190,21 @@ func (r *Raft) takeEvents() {
 	}
 }
 
-// takeRequests makes one event of all reads, and of all proposals as many as
-// their number and size ask for.
+// takePieces sends the chunks of snapshots that were read.
+func (r *Raft) takePieces() {
+	for _, e := range r.pieces.take(nil) {
+		if !r.isBroken() {
+			r.transport.Send(e)
+		}
+	}
+}
+
+// takeRequests makes one event of all reads of a kind, and of all proposals as
+// many as their number and size ask for.
 func (r *Raft) takeRequests() {
 	o := &r.owner
 	requests := r.requests.take(o.spareRequests)
-	var reads []uint64
+	var reads, leaseReads []uint64
 	batch, size := []core.Proposal(nil), 0
 	for _, q := range requests {
 		switch {
@@ -197,7 +221,19 @@ func (r *Raft) takeRequests() {
 		case q.read != nil:
 			o.nextID++
 			o.reads[o.nextID] = q.read
-			reads = append(reads, o.nextID)
+			if q.lease {
+				leaseReads = append(leaseReads, o.nextID)
+			} else {
+				reads = append(reads, o.nextID)
+			}
+		case q.change != nil:
+			o.nextID++
+			o.changes[o.nextID] = q.change
+			r.step(core.ChangeMembers{ID: o.nextID, Changes: q.change.changes})
+		case q.transfer != nil:
+			o.nextID++
+			o.transfers[o.nextID] = q.transfer.done
+			r.step(core.TransferLeadership{ID: o.nextID, To: q.transfer.to})
 		case q.compact != nil:
 			r.offer(*q.compact)
 		}
@@ -206,7 +242,10 @@ func (r *Raft) takeRequests() {
 		r.step(core.Propose{Requests: batch})
 	}
 	if len(reads) > 0 {
-		r.step(core.Read{IDs: reads})
+		r.step(core.Read{IDs: reads, Now: r.now()})
+	}
+	if len(leaseReads) > 0 {
+		r.step(core.Read{IDs: leaseReads, Lease: true, Now: r.now()})
 	}
 	o.spareRequests = requests
 }

@@ -45,6 +45,13 @@ func (q *queue[T]) take(spare []T) []T {
 	return items
 }
 
+// length is how many items wait.
+func (q *queue[T]) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
+}
+
 // close gives what is left. Nothing can be pushed any more.
 func (q *queue[T]) close() []T {
 	q.mu.Lock()

@@ -11,9 +11,26 @@ import (
 // request is something that a caller asks of the owner; which, is told by
 // the one field that is set.
 type request struct {
-	propose *proposal
-	read    func(core.Index, error)
-	compact *core.Compact
+	propose  *proposal
+	read     func(ReadPoint, error)
+	lease    bool // of a read: the leader's lease may confirm it
+	change   *change
+	transfer *transfer
+	compact  *core.Compact
+}
+
+// refuse ends a request that the core has not seen.
+func (q request) refuse(err error) {
+	switch {
+	case q.propose != nil:
+		q.propose.done(Accepted{}, err)
+	case q.read != nil:
+		q.read(ReadPoint{}, err)
+	case q.change != nil:
+		q.change.done(core.Membership{}, err)
+	case q.transfer != nil:
+		q.transfer.done(err)
+	}
 }
 
 // proposal is a command and where its fate is told.
@@ -93,25 +110,38 @@ func (r *Raft) propose(p proposal) error {
 // everything up to it answers a read linearizably (thesis §6.4). It works on
 // any member. A read that fails did nothing.
 func (r *Raft) ReadIndex(ctx context.Context) (core.Index, error) {
+	point, err := r.awaitRead(ctx, false)
+	return point.Index, err
+}
+
+// LeaseRead is a ReadIndex that the leader's lease may confirm, without a round
+// of heartbeats (thesis §6.4.1). Where the leader has no lease, or Config.Lease is
+// not set there, it is a ReadIndex: the ReadPoint says which.
+func (r *Raft) LeaseRead(ctx context.Context) (ReadPoint, error) {
+	return r.awaitRead(ctx, true)
+}
+
+func (r *Raft) awaitRead(ctx context.Context, lease bool) (ReadPoint, error) {
 	type answer struct {
-		index core.Index
+		point ReadPoint
 		err   error
 	}
 	answers := make(chan answer, 1)
-	if err := r.ReadAsync(func(index core.Index, err error) { answers <- answer{index, err} }); err != nil {
-		return 0, err
+	if err := r.ReadAsync(lease, func(point ReadPoint, err error) { answers <- answer{point, err} }); err != nil {
+		return ReadPoint{}, err
 	}
 	select {
 	case a := <-answers:
-		return a.index, a.err
+		return a.point, a.err
 	case <-ctx.Done():
-		return 0, fmt.Errorf("raft: read index: %w", ctx.Err())
+		return ReadPoint{}, fmt.Errorf("raft: read: %w", ctx.Err())
 	}
 }
 
-// ReadAsync is ReadIndex without the wait, by the rules of ProposeAsync.
-func (r *Raft) ReadAsync(done func(core.Index, error)) error {
-	return r.request(request{read: done})
+// ReadAsync is ReadIndex, or LeaseRead, without the wait, by the rules of
+// ProposeAsync.
+func (r *Raft) ReadAsync(lease bool, done func(ReadPoint, error)) error {
+	return r.request(request{read: done, lease: lease})
 }
 
 // Snapshot offers the state machine's state after the entry at index, so that

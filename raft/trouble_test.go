@@ -86,7 +86,7 @@ func TestSlowDiskDelaysNoCallByTheClock(t *testing.T) {
 			close(leads)
 		}
 	}
-	net := &network{inboxes: map[core.NodeID]chan core.Envelope{}, side: map[core.NodeID]int{}}
+	net := newNetwork()
 	applied := make(chan raft.ApplyMsg, 100)
 	r, err := raft.Make(cfg, storage, net.join(1), applied)
 	if err != nil {
@@ -165,7 +165,7 @@ func TestStopEndsRequestsByWhatTheyMayHaveDone(t *testing.T) {
 		if err := follower.ProposeAsync([]byte("x"), func(_ raft.Accepted, err error) { results <- err }); err != nil {
 			t.Fatal(err)
 		}
-		if err := follower.ReadAsync(func(_ core.Index, err error) { results <- err }); err != nil {
+		if err := follower.ReadAsync(false, func(_ raft.ReadPoint, err error) { results <- err }); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -176,7 +176,7 @@ func TestStopEndsRequestsByWhatTheyMayHaveDone(t *testing.T) {
 		if err := <-results; !errors.Is(err, raft.ErrStopped) {
 			t.Errorf("the read ended with %v", err)
 		}
-		if err := follower.ReadAsync(func(core.Index, error) { t.Error("called though not taken") }); !errors.Is(err, raft.ErrStopped) {
+		if err := follower.ReadAsync(false, func(raft.ReadPoint, error) { t.Error("called though not taken") }); !errors.Is(err, raft.ErrStopped) {
 			t.Errorf("a read after the stop: %v", err)
 		}
 		if _, _, ok := follower.Start([]byte("x")); ok {

@@ -82,10 +82,11 @@ func (r *Raft) appendSome(effects []core.Effect, batches []wal.Batch) ([]core.Ef
 func (r *Raft) rewrite(e core.Effect) error {
 	switch e := e.(type) {
 	case core.ResetLog:
-		if err := r.storage.Reset(e.Snapshot, e.Data); err != nil {
+		if err := r.storage.Reset(e.Snapshot, e.Members, e.Data); err != nil {
 			return fmt.Errorf("raft: install the snapshot of %d: %w", e.Snapshot.Index, err)
 		}
 		r.counters.loaded.Add(1)
+		r.newest.Store(&size{e.Snapshot.Index, len(e.Data)})
 		r.log.Info("snapshot received", "index", uint64(e.Snapshot.Index), "term", uint64(e.Snapshot.Term), "bytes", len(e.Data))
 		r.report(core.SnapshotSaved{Snapshot: e.Snapshot})
 	case core.CutLog:
@@ -100,10 +101,11 @@ func (r *Raft) rewrite(e core.Effect) error {
 func (r *Raft) runSaves() {
 	work(r, r.saves, func(saves []core.SaveSnapshot) error {
 		for _, s := range saves {
-			if err := r.storage.SaveSnapshot(s.Snapshot, s.Data); err != nil {
+			if err := r.storage.SaveSnapshot(s.Snapshot, s.Members, s.Data); err != nil {
 				return fmt.Errorf("raft: save the snapshot of %d: %w", s.Snapshot.Index, err)
 			}
 			r.counters.saved.Add(1)
+			r.newest.Store(&size{s.Snapshot.Index, len(s.Data)})
 			r.report(core.SnapshotSaved{Snapshot: s.Snapshot})
 		}
 		return nil
@@ -158,6 +160,7 @@ func (r *Raft) applyMsg(e core.Effect, last core.Index) (ApplyMsg, core.Index, e
 			if s.Meta, s.Data, err = r.load(e.Snapshot); err != nil {
 				return ApplyMsg{}, 0, err
 			}
+			r.newest.Store(&size{s.Meta.Index, len(s.Data)})
 		}
 		return ApplyMsg{Snapshot: &s}, e.Snapshot.Index, nil
 	}
@@ -166,7 +169,7 @@ func (r *Raft) applyMsg(e core.Effect, last core.Index) (ApplyMsg, core.Index, e
 
 // load reads the newest snapshot, which covers at least another.
 func (r *Raft) load(atLeast core.SnapshotMeta) (core.SnapshotMeta, []byte, error) {
-	meta, data, err := r.storage.Snapshot()
+	meta, _, data, err := r.storage.Snapshot()
 	if err != nil {
 		return meta, nil, fmt.Errorf("raft: load the snapshot of %d: %w", atLeast.Index, err)
 	}
@@ -176,21 +179,23 @@ func (r *Raft) load(atLeast core.SnapshotMeta) (core.SnapshotMeta, []byte, error
 	return meta, data, nil
 }
 
-// runShips loads snapshots and sends them to followers that are too far
-// behind for the log (§7).
+// runShips reads the pieces of snapshots that followers too far behind for the
+// log are to get (§7). The owner sends them.
 func (r *Raft) runShips() {
-	work(r, r.ships, func(ships []core.SendSnapshot) error {
+	work(r, r.ships, func(ships []core.SendChunk) error {
 		for _, s := range ships {
-			meta, data, err := r.load(s.Snapshot)
+			chunk, err := r.storage.SnapshotChunk(s.Snapshot, s.Offset, r.cfg.SnapshotChunk)
 			if err != nil {
-				return err
+				return fmt.Errorf("raft: read the snapshot of %d at byte %d: %w", s.Snapshot.Index, s.Offset, err)
 			}
-			r.log.Info("snapshot sent", "to", uint64(s.To), "index", uint64(meta.Index), "bytes", len(data))
-			r.counters.sent.Add(1)
-			r.transport.Send(core.Envelope{
-				From: r.cfg.ID, To: s.To, Term: s.Term,
-				Message: core.InstallSnapshot{Snapshot: meta, Data: data},
-			})
+			r.counters.chunks.Add(1)
+			r.counters.chunkBytes.Add(uint64(len(chunk.Data)))
+			if chunk.Done {
+				r.counters.sent.Add(1)
+				r.log.Info("snapshot sent", "to", uint64(s.To), "index", uint64(chunk.Snapshot.Index),
+					"bytes", chunk.Offset+uint64(len(chunk.Data)))
+			}
+			delegate(r.pieces, core.Envelope{From: r.cfg.ID, To: s.To, Term: s.Term, Message: core.InstallSnapshot(chunk)})
 		}
 		return nil
 	})

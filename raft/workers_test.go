@@ -15,8 +15,8 @@ type snapshotStorage struct {
 	err  error
 }
 
-func (s snapshotStorage) Snapshot() (core.SnapshotMeta, []byte, error) {
-	return s.meta, []byte("loaded"), s.err
+func (s snapshotStorage) Snapshot() (core.SnapshotMeta, core.Membership, []byte, error) {
+	return s.meta, core.Membership{}, []byte("loaded"), s.err
 }
 
 // TestServiceNeverGoesBack: a snapshot on disk may be newer than the one to

@@ -25,14 +25,36 @@ const (
 	Append Op = "append" // append Value to the string that is there
 )
 
+// The operations on a session, which have no key.
+const (
+	OpenSession  Op = "open_session"  // answered by the ID of a new session
+	CloseSession Op = "close_session" // forget Session and what it remembers
+)
+
+// The ways to read, by Request.Reads. Empty is the node's default.
+const (
+	ReadIndex = "readindex" // linearizable: the leader asks a majority whether it leads
+	LeaseRead = "lease"     // linearizable while clocks keep their bounds: the leader's lease says so
+	StaleRead = "stale"     // what this node knows, however old
+)
+
 // Request is one operation on one key, POSTed as JSON to /v1/kv. OldAbsent
 // makes a CAS expect that there is no value.
+//
+// A write that carries a Session and a Number is executed once, however often
+// and to whichever nodes it is sent (thesis, section 6.3). Numbers of a session
+// rise from 1. The latest may be sent again until it is answered: the answer
+// is the first one, marked Duplicate. A client sends the next number only when
+// it no longer cares about the one before.
 type Request struct {
 	Op        Op     `json:"op"`
-	Key       string `json:"key"`
+	Key       string `json:"key,omitempty"`
 	Value     string `json:"value,omitempty"`
 	Old       string `json:"old,omitempty"`
 	OldAbsent bool   `json:"old_absent,omitempty"`
+	Session   uint64 `json:"session,omitempty"` // of a write, or the one to close
+	Number    uint64 `json:"number,omitempty"`  // of a write in its session
+	Reads     string `json:"reads,omitempty"`   // of a get: how
 }
 
 // Reply is the answer to a request that happened. Term and Index say where in
@@ -44,6 +66,11 @@ type Reply struct {
 	Node    string `json:"node"`              // who answered
 	Term    uint64 `json:"term,omitempty"`
 	Index   uint64 `json:"index,omitempty"`
+
+	Session   uint64 `json:"session,omitempty"`   // of open_session: its ID
+	Duplicate bool   `json:"duplicate,omitempty"` // executed before, and answered from the session's memory; Index is this copy's
+	Lease     bool   `json:"lease,omitempty"`     // a read that a lease confirmed
+	Stale     bool   `json:"stale,omitempty"`     // a read that nobody confirmed: it may show the past
 }
 
 // Code says what kind of error it is.
@@ -62,6 +89,20 @@ const (
 	Lost        Code = "lost"         // indefinite: forwarded, and the answer never came, or a snapshot passed it
 	Unreachable Code = "unreachable"  // definite, made by Client: no connection that answered a health request
 	Broken      Code = "broken"       // indefinite, made by Client: the connection broke after the request left
+
+	Transferring  Code = "transferring"   // definite: the leader is letting another lead
+	NotLeader     Code = "not_leader"     // definite: only the leader does this
+	NotReady      Code = "not_ready"      // definite: the leader has committed nothing in its term yet
+	ChangePending Code = "change_pending" // definite: another change of the configuration is under way
+	BadChange     Code = "bad_change"     // definite: it makes no sense for the present configuration
+	CatchingUp    Code = "catching_up"    // definite: who is to vote or to lead lacks too much of the log
+	Abandoned     Code = "abandoned"      // definite: the other did not take the lead in time
+)
+
+// The codes of errors about sessions.
+const (
+	SessionExpired Code = "session_expired" // definite: this copy was not executed; an earlier one may have been
+	SessionStale   Code = "session_stale"   // definite: a number below the session's latest; this copy was not executed
 )
 
 // Error is the JSON body of every answer that is not a reply.
@@ -76,7 +117,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Message) }
 
 // Status is what GET /v1/status answers. Peers holds, on a leader, how far
-// each voter's log is known to agree.
+// each member's log is known to agree; Members is the configuration in force.
 type Status struct {
 	Node    string       `json:"node"`
 	Role    string       `json:"role"`
@@ -88,9 +129,10 @@ type Status struct {
 	Durable uint64       `json:"durable"`
 	Boot    uint64       `json:"boot"`
 	Peers   []PeerStatus `json:"peers"`
+	Members Members      `json:"members"`
 }
 
-// PeerStatus is one voter in a Status. Match and Next are zero unless the
+// PeerStatus is one member in a Status. Match and Next are zero unless the
 // answering node leads.
 type PeerStatus struct {
 	Node  string `json:"node"`

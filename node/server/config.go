@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"partita/node/api"
+	"partita/node/kv"
 	"partita/raft/core"
 )
 
@@ -17,7 +19,8 @@ import (
 // flags of the node's command line.
 type Config struct {
 	Name         string
-	Peers        map[string]string // every node's name and peer address, this one's included
+	Peers        map[string]string // name and peer address of everyone who may ever be a member, this node too
+	Members      []string          // the voters that the cluster begins with; none is all of Peers
 	ListenClient string
 	ListenPeer   string
 	Data         string // directory of the log
@@ -30,18 +33,26 @@ type Config struct {
 	OperationTimeout time.Duration
 	MaxBatch         int // entries in one message
 	SnapshotEvery    int // applied entries from one snapshot to the next
-	Reads            string
-	Pprof            bool // serve /debug/pprof
+	SessionEntries   int // applied entries that a session lives on without being used; alike on all nodes
+	MaxSessions      int // alike on all nodes
+	CompactTail      int // entries below a snapshot that the log keeps
+	SnapshotChunk    int // bytes of a snapshot in one message
+	MaxUncommitted   int // bytes of commands that a leader takes before they are committed
+	// Reads is how reads are confirmed that do not say so themselves.
+	Reads string
+	// LeaseDrift is by which part of true time a clock of a node may run fast or
+	// slow at most. Leases are only right while it is so.
+	LeaseDrift float64
+	Pprof      bool // serve /debug/pprof
 
 	Logger *slog.Logger
 }
 
-// ReadIndex is the one way to read there is: by asking the leader to confirm
-// that it leads.
-const ReadIndex = "readindex"
-
-// maxNodes bounds a cluster.
-const maxNodes = 9
+// maxNodes bounds the names in --peers, and maxChunk a piece of a snapshot in bytes.
+const (
+	maxNodes = 9
+	maxChunk = 64 << 20
+)
 
 // DefaultConfig fills in everything that has a default.
 func DefaultConfig() Config {
@@ -54,7 +65,13 @@ func DefaultConfig() Config {
 		OperationTimeout: 4 * time.Second,
 		MaxBatch:         64,
 		SnapshotEvery:    5000,
-		Reads:            ReadIndex,
+		CompactTail:      1000,
+		SnapshotChunk:    1 << 20,
+		MaxUncommitted:   64 << 20,
+		LeaseDrift:       0.1,
+		SessionEntries:   int(kv.DefaultLimits().SessionEntries),
+		MaxSessions:      kv.DefaultLimits().MaxSessions,
+		Reads:            api.ReadIndex,
 		Logger:           slog.New(slog.DiscardHandler),
 	}
 }
@@ -75,6 +92,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("--peers: address %q of %s is not host:port: %w", c.Peers[name], name, err)
 		}
 	}
+	if err := c.validateMembers(); err != nil {
+		return err
+	}
 	for flag, addr := range map[string]string{"listen-client": c.ListenClient, "listen-peer": c.ListenPeer} {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return fmt.Errorf("--%s %q is not host:port: %w; give one like :8000", flag, addr, err)
@@ -84,6 +104,18 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--data is missing; give a directory for the log, like --data /var/lib/partita")
 	}
 	return c.validateBehaviour()
+}
+
+func (c Config) validateMembers() error {
+	for i, name := range c.Members {
+		if _, known := c.Peers[name]; !known {
+			return fmt.Errorf("--members names %q, who is not in --peers; give some of %s", name, strings.Join(c.names(), ", "))
+		}
+		if slices.Contains(c.Members[:i], name) {
+			return fmt.Errorf("--members names %s twice", name)
+		}
+	}
+	return nil
 }
 
 func (c Config) validateBehaviour() error {
@@ -105,14 +137,27 @@ func (c Config) validateBehaviour() error {
 	if c.ElectionTimeout < 2*c.Heartbeat {
 		return fmt.Errorf("--election-timeout %v is below two heartbeats of %v; raise it, or lower --heartbeat", c.ElectionTimeout, c.Heartbeat)
 	}
-	if c.MaxBatch < 1 || c.MaxBatch > 4096 {
-		return fmt.Errorf("--max-batch %d is out of bounds; give 1 to 4096", c.MaxBatch)
+	for _, n := range []struct {
+		flag            string
+		value, min, max int
+	}{
+		{"max-batch", c.MaxBatch, 1, 4096},
+		{"snapshot-every", c.SnapshotEvery, 1, 10_000_000},
+		{"compact-tail", c.CompactTail, 0, 10_000_000},
+		{"session-entries", c.SessionEntries, 1, 1_000_000_000},
+		{"max-sessions", c.MaxSessions, 1, 1_000_000},
+		{"snapshot-chunk", c.SnapshotChunk, 1, maxChunk},
+		{"max-uncommitted", c.MaxUncommitted, 1, 1 << 40},
+	} {
+		if n.value < n.min || n.value > n.max {
+			return fmt.Errorf("--%s %d is out of bounds; give %d to %d", n.flag, n.value, n.min, n.max)
+		}
 	}
-	if c.SnapshotEvery < 1 || c.SnapshotEvery > 10_000_000 {
-		return fmt.Errorf("--snapshot-every %d is out of bounds; give 1 to 10000000", c.SnapshotEvery)
+	if c.Reads != api.ReadIndex && c.Reads != api.LeaseRead {
+		return fmt.Errorf("--reads %q is unknown; give %s or %s", c.Reads, api.ReadIndex, api.LeaseRead)
 	}
-	if c.Reads != ReadIndex {
-		return fmt.Errorf("--reads %q is unknown; the one way to read is %s", c.Reads, ReadIndex)
+	if !(c.LeaseDrift >= 0 && c.LeaseDrift < 1) {
+		return fmt.Errorf("--lease-drift %v is out of bounds; give a part of 1, such as 0.1, below 1", c.LeaseDrift)
 	}
 	return nil
 }
@@ -128,8 +173,28 @@ func (c Config) silence() time.Duration {
 	return c.PeerSilence
 }
 
+// voters are those that the cluster begins with, as a member has to know them:
+// a node that is not among them waits to be added, and knows none.
+func (c Config) voters() []core.NodeID {
+	names := roster(c.names())
+	members := c.Members
+	if len(members) == 0 {
+		members = names
+	}
+	if !slices.Contains(members, c.Name) {
+		return nil
+	}
+	ids := make([]core.NodeID, len(members))
+	for i, name := range members {
+		ids[i] = names.id(name)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // cluster is a number that nodes with the same names share: those with other
-// lists of peers would count other majorities, and are refused.
+// lists of peers would mean others by the same IDs, and are refused. Who is a
+// member changes, and has no part in it.
 func (c Config) cluster() uint64 {
 	h := fnv.New64a()
 	fmt.Fprint(h, strings.Join(c.names(), ","))
@@ -141,6 +206,15 @@ type roster []string
 
 // id is a name's place in the sorted list, from 1; None for a stranger.
 func (r roster) id(name string) core.NodeID { return core.NodeID(slices.Index(r, name) + 1) }
+
+// list names several, with a space between.
+func (r roster) list(ids []core.NodeID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = r.name(id)
+	}
+	return strings.Join(names, " ")
+}
 
 // name is empty for nobody.
 func (r roster) name(id core.NodeID) string {

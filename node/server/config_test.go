@@ -1,9 +1,12 @@
 package server
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"partita/raft/core"
 )
 
 func good() Config {
@@ -35,7 +38,20 @@ func TestConfigComplaintsNameTheFlag(t *testing.T) {
 		{"no operation timeout", func(c *Config) { c.OperationTimeout = 0 }, []string{"--operation-timeout"}},
 		{"no batch", func(c *Config) { c.MaxBatch = 0 }, []string{"--max-batch 0", "4096"}},
 		{"no snapshots", func(c *Config) { c.SnapshotEvery = 0 }, []string{"--snapshot-every 0"}},
-		{"leases", func(c *Config) { c.Reads = "lease" }, []string{"--reads", "readindex"}},
+		{"no session entries", func(c *Config) { c.SessionEntries = 0 }, []string{"--session-entries 0"}},
+		{"no sessions", func(c *Config) { c.MaxSessions = 0 }, []string{"--max-sessions 0", "1000000"}},
+		{"unheard-of reads", func(c *Config) { c.Reads = "stale" }, []string{"--reads", "readindex", "lease"}},
+		{"leases", func(c *Config) { c.Reads = "lease" }, nil},
+		{"a drift of all time", func(c *Config) { c.LeaseDrift = 1 }, []string{"--lease-drift 1", "0.1"}},
+		{"a negative drift", func(c *Config) { c.LeaseDrift = -0.1 }, []string{"--lease-drift -0.1"}},
+		{"nothing uncommitted", func(c *Config) { c.MaxUncommitted = 0 }, []string{"--max-uncommitted 0"}},
+		{"no chunk", func(c *Config) { c.SnapshotChunk = 0 }, []string{"--snapshot-chunk 0"}},
+		{"a huge chunk", func(c *Config) { c.SnapshotChunk = maxChunk + 1 }, []string{"--snapshot-chunk", "67108864"}},
+		{"no tail", func(c *Config) { c.CompactTail = 0 }, nil},
+		{"a negative tail", func(c *Config) { c.CompactTail = -1 }, []string{"--compact-tail -1"}},
+		{"some members", func(c *Config) { c.Members = []string{"n2"} }, nil},
+		{"a strange member", func(c *Config) { c.Members = []string{"n1", "n3"} }, []string{"--members", "n3", "n1, n2"}},
+		{"a member twice", func(c *Config) { c.Members = []string{"n1", "n1"} }, []string{"--members", "n1 twice"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,5 +77,29 @@ func TestRoster(t *testing.T) {
 	}
 	if good().silence() != 2*time.Second {
 		t.Errorf("peers may be silent for %v", good().silence())
+	}
+}
+
+// TestVoters: the same cluster begins with the same voters everywhere, and who
+// waits to be added knows none. The number of the cluster is one for all.
+func TestVoters(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		members []string
+		want    []core.NodeID
+	}{
+		{"n1", nil, []core.NodeID{1, 2}},
+		{"n2", []string{"n2", "n1"}, []core.NodeID{1, 2}},
+		{"n2", []string{"n2"}, []core.NodeID{2}},
+		{"n1", []string{"n2"}, nil},
+	} {
+		cfg := good()
+		cfg.Name, cfg.Members = c.name, c.members
+		if got := cfg.voters(); !slices.Equal(got, c.want) {
+			t.Errorf("%s with --members %v begins with %v, want %v", c.name, c.members, got, c.want)
+		}
+		if cfg.cluster() != good().cluster() {
+			t.Errorf("--members %v makes another cluster", c.members)
+		}
 	}
 }

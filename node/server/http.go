@@ -25,6 +25,8 @@ type front struct {
 	do      func(api.Request) (api.Reply, *api.Error)
 	status  func() api.Status
 	metrics *metrics
+	council *council
+	debug   http.Handler
 	started time.Time
 	pprof   bool
 }
@@ -35,6 +37,9 @@ func (f *front) routes() map[string]map[string]http.HandlerFunc {
 	routes := map[string]map[string]http.HandlerFunc{
 		api.PathKV:       {http.MethodPost: f.postKV},
 		api.PathKV + "/": {http.MethodGet: f.key(api.Get), http.MethodPut: f.key(api.Put), http.MethodDelete: f.key(api.Delete)},
+		api.PathMembers:  {http.MethodGet: f.getMembers, http.MethodPost: f.postMembers},
+		api.PathTransfer: {http.MethodPost: f.postTransfer},
+		api.PathDebug:    {http.MethodGet: f.debug.ServeHTTP},
 		api.PathStatus:   {http.MethodGet: f.getStatus},
 		api.PathHealth:   {http.MethodGet: getHealth},
 		api.PathClock:    {http.MethodGet: f.getClock},
@@ -79,16 +84,10 @@ func (f *front) handler() http.Handler {
 
 // postKV takes an api.Request as JSON.
 func (f *front) postKV(w http.ResponseWriter, r *http.Request) {
-	body, ok := readBody(w, r)
-	if !ok {
-		return
-	}
 	var request api.Request
-	if err := decodeStrictly(body, &request); err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return
+	if readJSON(w, r, &request) {
+		f.serve(w, request)
 	}
-	f.serve(w, request)
 }
 
 // key takes the friendly forms: the key in the path, a value as the body.
@@ -117,6 +116,11 @@ func (f *front) serve(w http.ResponseWriter, request api.Request) {
 	began := time.Now()
 	reply, err := f.do(request)
 	f.metrics.observe(request.Op, err, time.Since(began))
+	writeOutcome(w, reply, err)
+}
+
+// writeOutcome tells a client what became of its request.
+func writeOutcome(w http.ResponseWriter, reply any, err *api.Error) {
 	if err != nil {
 		writeJSON(w, statusOf(err.Code), err)
 		return
@@ -156,8 +160,21 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	return nil, false
 }
 
+// readJSON reads a request from the body, or answers why not.
+func readJSON(w http.ResponseWriter, r *http.Request, request any) bool {
+	body, ok := readBody(w, r)
+	if !ok {
+		return false
+	}
+	if err := decodeStrictly(body, request); err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return false
+	}
+	return true
+}
+
 // decodeStrictly takes one JSON object with no field but the request's.
-func decodeStrictly(body []byte, request *api.Request) error {
+func decodeStrictly(body []byte, request any) error {
 	if !utf8.Valid(body) {
 		return errors.New("the body is not UTF-8")
 	}
@@ -178,8 +195,14 @@ func statusOf(code api.Code) int {
 	switch code {
 	case api.BadRequest:
 		return http.StatusBadRequest
+	case api.SessionExpired:
+		return http.StatusGone
+	case api.SessionStale:
+		return http.StatusConflict
 	case api.Timeout, api.Lost:
 		return http.StatusGatewayTimeout
+	case api.BadChange, api.ChangePending:
+		return http.StatusConflict
 	}
 	return http.StatusServiceUnavailable
 }

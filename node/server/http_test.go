@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,11 +27,17 @@ func echo(request api.Request) (api.Reply, *api.Error) {
 
 func newFront(do func(api.Request) (api.Reply, *api.Error)) *front {
 	m := newMetrics()
-	m.watch(roster{"n1", "n2"}, func() core.Status { return core.Status{Term: 7, Role: core.Leader} },
-		func() transport.Counters {
-			return transport.Counters{Peers: []transport.PeerCounters{{ID: 2, Sent: 9}}}
-		})
-	return &front{do: do, metrics: m, started: time.Now(), status: func() api.Status { return api.Status{Node: "n1", Term: 7} }}
+	r := &fakeMember{status: core.Status{Term: 7, Role: core.Leader}}
+	wires := func() transport.Counters {
+		return transport.Counters{Peers: []transport.PeerCounters{{ID: 2, Sent: 9}}}
+	}
+	names := roster{"n1", "n2"}
+	m.watch(names, r, wires)
+	return &front{
+		do: do, metrics: m, started: time.Now(), status: func() api.Status { return api.Status{Node: "n1", Term: 7} },
+		council: &council{raft: r, names: names, patience: time.Second},
+		debug:   &debugPage{names: names, raft: r, wire: wires, recent: func() []news { return nil }, started: time.Now()},
+	}
 }
 
 func ask(f *front, method, target, body string) (int, string) {
@@ -48,6 +55,10 @@ func TestRequestsAreUnderstood(t *testing.T) {
 	}{
 		{"cas", "POST", "/v1/kv", `{"op":"cas","key":"a","value":"2","old":"1"}`, api.Request{Op: api.CAS, Key: "a", Value: "2", Old: "1"}},
 		{"cas on nothing", "POST", "/v1/kv", `{"op":"cas","key":"a","value":"2","old_absent":true}`, api.Request{Op: api.CAS, Key: "a", Value: "2", OldAbsent: true}},
+		{"in a session", "POST", "/v1/kv", `{"op":"append","key":"a","value":"2","session":7,"number":3}`,
+			api.Request{Op: api.Append, Key: "a", Value: "2", Session: 7, Number: 3}},
+		{"a new session", "POST", "/v1/kv", `{"op":"open_session"}`, api.Request{Op: api.OpenSession}},
+		{"a stale read", "POST", "/v1/kv", `{"op":"get","key":"a","reads":"stale"}`, api.Request{Op: api.Get, Key: "a", Reads: api.StaleRead}},
 		{"space after", "POST", "/v1/kv", "{\"op\":\"get\",\"key\":\"a\"}\n", api.Request{Op: api.Get, Key: "a"}},
 		{"longest value, all escaped", "POST", "/v1/kv",
 			`{"op":"put","key":"a","value":"` + strings.Repeat(`\u0076`, kv.MaxValue) + `"}`, api.Request{Op: api.Put, Key: "a", Value: long}},
@@ -99,6 +110,8 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"long value", "PUT", "/v1/kv/a", strings.Repeat("v", kv.MaxValue+1), 400, "at most 262144"},
 		{"long body", "PUT", "/v1/kv/a", strings.Repeat("v", maxBody+1), 413, "more than"},
 		{"body of a get", "GET", "/v1/kv/a", "x", 400, "takes no value"},
+		{"number without a session", "POST", "/v1/kv", `{"op":"put","key":"a","number":1}`, 400, "without a session"},
+		{"unknown way to read", "POST", "/v1/kv", `{"op":"get","key":"a","reads":"dirty"}`, 400, "dirty"},
 		{"parameters", "PUT", "/v1/kv/a?old=1", "x", 400, "parameters"},
 	}
 	for _, c := range cases {
@@ -119,6 +132,7 @@ func TestErrorsHaveTheirStatus(t *testing.T) {
 	for code, want := range map[api.Code]int{
 		api.BadRequest: 400, api.NoLeader: 503, api.NotAccepted: 503, api.Overwritten: 503, api.Stopping: 503,
 		api.Overloaded: 503, api.NotServed: 503, api.Timeout: 504, api.Lost: 504,
+		api.SessionExpired: 410, api.SessionStale: 409,
 	} {
 		f := newFront(func(api.Request) (api.Reply, *api.Error) {
 			return api.Reply{}, &api.Error{Code: code, Message: "m", Leader: "n2"}
@@ -140,6 +154,7 @@ func TestTheRestOfTheInterface(t *testing.T) {
 		{"/v1/clock", `"monotonic":`},
 		{"/metrics", `partita_operations_total{op="put",outcome="ok"} 1`},
 		{"/metrics", "partita_raft_term 7"},
+		{"/metrics", "partita_raft_chunks_sent_total 5"},
 		{"/metrics", `partita_transport_messages_total{outcome="sent",peer="n2"} 9`},
 		{"/debug/pprof/", "goroutine"},
 	}
@@ -165,3 +180,6 @@ func FuzzPostKV(f *testing.F) {
 		}
 	})
 }
+
+// quiet is a log that nobody reads.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

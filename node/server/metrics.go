@@ -61,19 +61,68 @@ func (m *metrics) observe(op api.Op, err *api.Error, took time.Duration) {
 	m.latency.WithLabelValues(string(op)).Observe(took.Seconds())
 }
 
+// member is what is measured and shown of Raft; *raft.Raft is one.
+type member interface {
+	Status() core.Status
+	Counters() raft.Counters
+	Queues() raft.Queues
+	LeaseLeft() time.Duration
+	SnapshotSize() (core.Index, int)
+}
+
 // watch adds what Raft and the transport know of themselves, read when asked.
-func (m *metrics) watch(names roster, status func() core.Status, counters func() transport.Counters) {
-	gauge := func(name, help string, value func(core.Status) float64) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "partita_raft_" + name, Help: help},
-			func() float64 { return value(status()) }))
+func (m *metrics) watch(names roster, r member, wires func() transport.Counters) {
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "partita_raft_" + name, Help: help}, value))
 	}
-	gauge("term", "The current term.", func(s core.Status) float64 { return float64(s.Term) })
-	gauge("role", "0 follower, 1 pre-candidate, 2 candidate, 3 leader.", func(s core.Status) float64 { return float64(s.Role) })
-	gauge("commit_index", "The last committed entry known.", func(s core.Status) float64 { return float64(s.Commit) })
-	gauge("applied_index", "The last applied entry.", func(s core.Status) float64 { return float64(s.Applied) })
-	gauge("last_index", "The last entry of the log.", func(s core.Status) float64 { return float64(s.Last) })
-	gauge("durable_index", "The last entry of the log known to be on disk.", func(s core.Status) float64 { return float64(s.Durable) })
-	m.registry.MustRegister(&wire{names: names, counters: counters})
+	for _, g := range gauges {
+		gauge(g.name, g.help, func() float64 { return g.value(r.Status()) })
+	}
+	gauge("lease_seconds", "For how long this leader's lease holds yet.", func() float64 { return r.LeaseLeft().Seconds() })
+	gauge("backlog_bytes", "Entries that wait for the disk.", func() float64 { return float64(r.Queues().BacklogBytes) })
+	for _, c := range counts {
+		m.registry.MustRegister(prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Name: "partita_raft_" + c.name + "_total", Help: c.help},
+			func() float64 { return float64(c.value(r.Counters())) }))
+	}
+	m.registry.MustRegister(&wire{names: names, counters: wires})
+}
+
+// gauges are read from a status of Raft's.
+var gauges = []struct {
+	name, help string
+	value      func(core.Status) float64
+}{
+	{"term", "The current term.", func(s core.Status) float64 { return float64(s.Term) }},
+	{"role", "0 follower, 1 pre-candidate, 2 candidate, 3 leader.", func(s core.Status) float64 { return float64(s.Role) }},
+	{"commit_index", "The last committed entry known.", func(s core.Status) float64 { return float64(s.Commit) }},
+	{"applied_index", "The last applied entry.", func(s core.Status) float64 { return float64(s.Applied) }},
+	{"last_index", "The last entry of the log.", func(s core.Status) float64 { return float64(s.Last) }},
+	{"durable_index", "The last entry of the log known to be on disk.", func(s core.Status) float64 { return float64(s.Durable) }},
+	{"snapshot_index", "The last entry that the newest snapshot covers.", func(s core.Status) float64 { return float64(s.Snapshot) }},
+	{"members_index", "Where in the log the configuration in force stands.", func(s core.Status) float64 { return float64(s.MembersIndex) }},
+	{"voters", "Voters of the configuration in force.", func(s core.Status) float64 { return float64(len(s.Members.Voters)) }},
+	{"outgoing", "Voters of the configuration that a joint one leaves.", func(s core.Status) float64 { return float64(len(s.Members.Outgoing)) }},
+	{"learners", "Learners of the configuration in force.", func(s core.Status) float64 { return float64(len(s.Members.Learners)) }},
+	{"uncommitted_bytes", "Commands in this leader's log that are not committed.", func(s core.Status) float64 { return float64(s.Uncommitted) }},
+}
+
+// counts are read from Raft's counters.
+var counts = []struct {
+	name, help string
+	value      func(raft.Counters) uint64
+}{
+	{"snapshots_saved", "Snapshots of the own state machine made durable.", func(c raft.Counters) uint64 { return c.SnapshotsSaved }},
+	{"snapshots_installed", "Snapshots of a leader made durable.", func(c raft.Counters) uint64 { return c.SnapshotsLoaded }},
+	{"snapshots_sent", "Snapshots sent to their last chunk.", func(c raft.Counters) uint64 { return c.SnapshotsSent }},
+	{"chunks_sent", "Chunks of snapshots sent.", func(c raft.Counters) uint64 { return c.ChunksSent }},
+	{"chunk_bytes_sent", "Bytes of snapshots sent.", func(c raft.Counters) uint64 { return c.ChunkBytesSent }},
+	{"reads_by_lease", "Reads of this node that a leader's lease confirmed.", func(c raft.Counters) uint64 { return c.ReadsByLease }},
+	{"reads_by_round", "Reads of this node that a round of heartbeats confirmed.", func(c raft.Counters) uint64 { return c.ReadsByRound }},
+	{"member_changes", "Changes of the configuration begun by this node.", func(c raft.Counters) uint64 { return c.Changes }},
+	{"transfers", "Times that this node let another lead because it was asked to.", func(c raft.Counters) uint64 { return c.Transfers }},
+	{"overloaded", "Requests refused because too much waits.", func(c raft.Counters) uint64 { return c.Overloaded }},
+	{"shed", "Messages dropped because too much waits for the disk.", func(c raft.Counters) uint64 { return c.Shed }},
 }
 
 // wire collects the transport's counters.

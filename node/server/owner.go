@@ -25,7 +25,7 @@ const (
 // consensus, a disk or the network.
 type replicator interface {
 	ProposeAsync(command []byte, done func(raft.Accepted, error)) error
-	ReadAsync(done func(core.Index, error)) error
+	ReadAsync(lease bool, done func(raft.ReadPoint, error)) error
 	Snapshot(index core.Index, data []byte) error
 }
 
@@ -45,6 +45,7 @@ type outcome struct {
 type answer struct {
 	id    uint64
 	read  bool
+	lease bool // of a read: a lease confirmed it
 	index core.Index
 	term  core.Term
 	err   error
@@ -62,7 +63,8 @@ type owner struct {
 	service *service.Service
 	raft    replicator
 	applied <-chan raft.ApplyMsg
-	leader  func() string // the leader's name, if known
+	leader  func() string   // the leader's name, if known
+	silence <-chan struct{} // closed when the disk has failed: nothing is promised any more
 	timeout time.Duration
 	log     *slog.Logger
 
@@ -81,7 +83,7 @@ type owner struct {
 	calls     map[uint64]call
 	deadlines []deadline // all calls wait equally long, so these are in order
 	started   time.Time
-	broken    bool // a snapshot could not be restored
+	broken    bool // a snapshot could not be restored, or the disk has failed
 }
 
 func newOwner(s *service.Service, applied <-chan raft.ApplyMsg, timeout time.Duration, log *slog.Logger) *owner {
@@ -125,12 +127,20 @@ func (o *owner) run() {
 	defer close(o.ended)
 	timer := time.NewTimer(o.timeout)
 	defer timer.Stop()
-	drained := o.drained
+	drained, silence := o.drained, o.silence
 	for {
+		select {
+		case <-silence: // before all that would be answered well
+			silence = nil
+			o.broken = true
+			o.execute(o.service.Abandon())
+		default:
+		}
 		// Answers go first: on the leader they name entries before these are
 		// applied, and the service then has nothing to remember.
 		o.takeAnswers()
 		select {
+		case <-silence: // for the next turn
 		case c := <-o.inbox:
 			o.take(c)
 		case <-o.wake:
@@ -207,8 +217,8 @@ func (o *owner) execute(effects []service.Effect) {
 				o.execute(o.refuse(e.ID, err))
 			}
 		case service.Read:
-			err := o.raft.ReadAsync(func(index core.Index, err error) {
-				o.tell(answer{id: e.ID, read: true, index: index, err: err})
+			err := o.raft.ReadAsync(e.Lease, func(at raft.ReadPoint, err error) {
+				o.tell(answer{id: e.ID, read: true, lease: at.Lease, index: at.Index, err: err})
 			})
 			if err != nil {
 				o.execute(o.refuse(e.ID, err))
@@ -256,7 +266,7 @@ func (o *owner) takeAnswers() {
 		case a.err != nil:
 			o.execute(o.refuse(a.id, a.err))
 		case a.read:
-			o.execute(o.service.ReadReady(a.id, a.index))
+			o.execute(o.service.ReadReady(a.id, a.index, a.lease))
 		default:
 			o.execute(o.service.Proposed(a.id, a.index, a.term))
 		}
@@ -272,12 +282,9 @@ func (o *owner) refuse(id uint64, err error) []service.Effect {
 		return o.service.Refused(id, core.NoLeader)
 	case errors.Is(err, raft.ErrNotAccepted):
 		return o.service.Refused(id, core.NotAccepted)
-	case errors.Is(err, raft.ErrOverloaded):
-		return o.service.Declined(id, api.Overloaded, "too much waits for the log already")
-	case errors.Is(err, raft.ErrTooLarge):
-		return o.service.Declined(id, api.BadRequest, err.Error())
-	case errors.Is(err, raft.ErrStopped):
-		return o.service.Declined(id, api.Stopping, "the node is stopping")
+	}
+	if code, known := codeOf(err); known {
+		return o.service.Declined(id, code, wordsOf(err))
 	}
 	return o.service.Refused(id, core.Lost)
 }

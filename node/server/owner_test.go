@@ -21,7 +21,8 @@ type fakeRaft struct {
 	refuse    error
 	proposals []func(raft.Accepted, error)
 	commands  [][]byte
-	reads     []func(core.Index, error)
+	reads     []func(raft.ReadPoint, error)
+	leases    []bool // of reads: whether a lease may confirm it
 	snapshots []core.Index
 }
 
@@ -35,13 +36,13 @@ func (r *fakeRaft) ProposeAsync(command []byte, done func(raft.Accepted, error))
 	return nil
 }
 
-func (r *fakeRaft) ReadAsync(done func(core.Index, error)) error {
+func (r *fakeRaft) ReadAsync(lease bool, done func(raft.ReadPoint, error)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refuse != nil {
 		return r.refuse
 	}
-	r.reads = append(r.reads, done)
+	r.reads, r.leases = append(r.reads, done), append(r.leases, lease)
 	return nil
 }
 
@@ -57,20 +58,21 @@ const testTimeout = 4 * time.Second
 // bench is an owner over a fakeRaft, in a bubble of fake time.
 type bench struct {
 	*owner
-	raft    *fakeRaft
-	applied chan raft.ApplyMsg
-	callers sync.WaitGroup
+	raft     *fakeRaft
+	applied  chan raft.ApplyMsg
+	silenced chan struct{} // to be closed when the disk has failed
+	callers  sync.WaitGroup
 }
 
 func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
-		svc, err := service.New(service.Config{Node: "n1", SnapshotEvery: 2, MaxPending: maxPending, MaxOutcomes: maxOutcomes})
+		svc, err := service.New(service.Config{Node: "n1", SnapshotEvery: 2, MaxPending: maxPending, MaxOutcomes: maxOutcomes, Sessions: kv.DefaultLimits()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &bench{raft: &fakeRaft{}, applied: make(chan raft.ApplyMsg)}
+		b := &bench{raft: &fakeRaft{}, applied: make(chan raft.ApplyMsg), silenced: make(chan struct{})}
 		b.owner = newOwner(svc, b.applied, testTimeout, slog.New(slog.DiscardHandler))
-		b.owner.raft, b.owner.leader = b.raft, func() string { return "n2" }
+		b.owner.raft, b.owner.silence, b.owner.leader = b.raft, b.silenced, func() string { return "n2" }
 		go b.run()
 		f(t, b)
 		close(b.applied)
@@ -95,7 +97,7 @@ func TestWriteAndRead(t *testing.T) {
 		write := b.ask(api.Request{Op: api.Put, Key: "a", Value: "1"})
 		b.raft.proposals[0](raft.Accepted{Index: 1, Term: 3}, nil)
 		read := b.ask(api.Request{Op: api.Get, Key: "a"})
-		b.raft.reads[0](1, nil)
+		b.raft.reads[0](raft.ReadPoint{Index: 1}, nil)
 		synctest.Wait()
 		if len(write) != 0 || len(read) != 0 {
 			t.Fatal("answered before it was applied")
@@ -153,6 +155,7 @@ func TestRaftErrors(t *testing.T) {
 		{raft.ErrOverloaded, api.Overloaded, true},
 		{raft.ErrTooLarge, api.BadRequest, true},
 		{raft.ErrStopped, api.Stopping, true},
+		{raft.ErrTransferring, api.Transferring, true},
 		{raft.ErrLost, api.Lost, false},
 		{errors.New("never heard of"), api.Lost, false},
 	}
@@ -197,6 +200,53 @@ func TestDrainAndEnd(t *testing.T) {
 	})
 }
 
+// TestReadsAskForWhatTheyWant: the lease of a request reaches Raft, and what
+// confirmed the read reaches the client.
+func TestReadsAskForWhatTheyWant(t *testing.T) {
+	for _, c := range []struct {
+		reads        string
+		asked, given bool // for a lease, by Raft
+	}{
+		{"", false, false}, {api.ReadIndex, false, false}, {api.LeaseRead, true, true}, {api.LeaseRead, true, false},
+	} {
+		inBubble(t, func(t *testing.T, b *bench) {
+			read := b.ask(api.Request{Op: api.Get, Key: "a", Reads: c.reads})
+			if len(b.raft.leases) != 1 || b.raft.leases[0] != c.asked {
+				t.Fatalf("%+v: asked for %v", c, b.raft.leases)
+			}
+			b.raft.reads[0](raft.ReadPoint{Lease: c.given}, nil)
+			if out := <-read; out.err != nil || out.reply.Lease != c.given || out.reply.Stale {
+				t.Errorf("%+v: %+v", c, out)
+			}
+		})
+	}
+}
+
+// TestNothingIsPromisedAfterTheDiskFailed: what waits ends as nobody knows,
+// though its entry comes yet, and what comes later is refused.
+func TestNothingIsPromisedAfterTheDiskFailed(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		write := b.ask(api.Request{Op: api.Put, Key: "a", Value: "1"})
+		b.raft.proposals[0](raft.Accepted{Index: 1, Term: 3}, nil)
+		read := b.ask(api.Request{Op: api.Get, Key: "a"})
+		synctest.Wait()
+		close(b.silenced)
+		b.raft.reads[0](raft.ReadPoint{}, nil)
+		b.applied <- raft.ApplyMsg{Entries: []core.Entry{{Index: 1, Term: 3, Data: b.raft.commands[0]}}}
+		if out := <-write; out.err == nil || out.err.Code != api.Lost || out.err.Definite {
+			t.Errorf("the write: %+v", out)
+		}
+		if out := <-read; out.err == nil || out.err.Code != api.NotServed || !out.err.Definite {
+			t.Errorf("the read: %+v", out)
+		}
+		for _, reads := range []string{"", api.StaleRead} {
+			if out := <-b.ask(api.Request{Op: api.Get, Key: "a", Reads: reads}); out.err == nil || out.err.Code != api.Stopping {
+				t.Errorf("a later read %q: %+v", reads, out)
+			}
+		}
+	})
+}
+
 func TestSnapshots(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.applied <- raft.ApplyMsg{Entries: []core.Entry{{Index: 1, Term: 1, Kind: core.Noop}, {Index: 2, Term: 1, Kind: core.Noop}}}
@@ -204,7 +254,7 @@ func TestSnapshots(t *testing.T) {
 		if len(b.raft.snapshots) != 1 || b.raft.snapshots[0] != 2 {
 			t.Errorf("offered %v", b.raft.snapshots)
 		}
-		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 9, Term: 1}, Data: kv.New().Snapshot()}}
+		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 9, Term: 1}, Data: kv.New(kv.DefaultLimits()).Snapshot()}}
 		b.applied <- raft.ApplyMsg{Snapshot: &raft.Snapshot{Meta: core.SnapshotMeta{Index: 12, Term: 1}, Data: []byte("rubbish")}}
 		if err := <-b.failed; !errors.Is(err, kv.ErrSnapshot) {
 			t.Errorf("a bad snapshot: %v", err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"partita/node/api"
+	"partita/node/kv"
 	"partita/node/service"
 	"partita/raft"
 	"partita/raft/core"
@@ -101,6 +102,8 @@ func start(cfg Config) (*node, error) {
 	}
 	svc, err := service.New(service.Config{
 		Node: cfg.Name, SnapshotEvery: core.Index(cfg.SnapshotEvery), MaxPending: maxPending, MaxOutcomes: maxOutcomes,
+		Sessions: kv.Limits{SessionEntries: uint64(cfg.SessionEntries), MaxSessions: cfg.MaxSessions},
+		Lease:    cfg.Reads == api.LeaseRead,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close(), peers.Close(), log.Close())
@@ -111,11 +114,15 @@ func start(cfg Config) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start raft: %w", err), listener.Close(), peers.Close(), log.Close())
 	}
-	m.watch(n.names, n.raft.Status, peers.Counters)
+	m.watch(n.names, n.raft, peers.Counters)
 	n.owner = newOwner(svc, applied, cfg.OperationTimeout, cfg.Logger)
-	n.owner.raft = n.raft
+	n.owner.raft, n.owner.silence = n.raft, n.raft.Failed()
 	n.owner.leader = func() string { return n.names.name(n.raft.Status().Leader) }
-	f := &front{do: n.owner.do, status: n.status, metrics: m, started: n.started, pprof: cfg.Pprof}
+	f := &front{
+		do: n.owner.do, status: n.status, metrics: m, started: n.started, pprof: cfg.Pprof,
+		council: &council{raft: n.raft, names: n.names, patience: cfg.OperationTimeout},
+		debug:   &debugPage{cfg: cfg, names: n.names, raft: n.raft, wire: peers.Counters, recent: n.changes.recent, started: n.started},
+	}
 	n.http = &http.Server{
 		Handler: f.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -198,19 +205,21 @@ func openTransport(cfg Config, names roster) (*transport.TCP, error) {
 }
 
 func (n *node) raftConfig() raft.Config {
-	voters := make([]core.NodeID, len(n.names))
-	for i := range voters {
-		voters[i] = core.NodeID(i + 1)
-	}
-	rc := raft.DefaultConfig(n.names.id(n.cfg.Name), voters)
+	rc := raft.DefaultConfig(n.names.id(n.cfg.Name), n.cfg.voters())
 	rc.ElectionTimeout = n.cfg.ElectionTimeout
 	rc.ElectionJitter = n.cfg.ElectionJitter
 	rc.Heartbeat = n.cfg.Heartbeat
 	rc.MaxBatch = n.cfg.MaxBatch
+	rc.CompactTail = core.Index(n.cfg.CompactTail)
+	rc.SnapshotChunk = n.cfg.SnapshotChunk
+	rc.MaxUncommittedBytes = n.cfg.MaxUncommitted
+	// A request may ask for a lease whatever the default is.
+	rc.Lease, rc.LeaseDrift = true, n.cfg.LeaseDrift
 	// Nodes of one run share a seed and must not share their jitter.
 	rc.Seed = n.cfg.Seed<<8 + uint64(rc.ID)
 	rc.Logger = n.cfg.Logger
 	rc.OnChange = n.changes.tell
+	rc.OnMembers = n.changes.tellMembers
 	return rc
 }
 
@@ -220,13 +229,15 @@ func (n *node) status() api.Status {
 	status := api.Status{
 		Node: n.cfg.Name, Role: s.Role.String(), Term: uint64(s.Term), Leader: n.names.name(s.Leader),
 		Commit: uint64(s.Commit), Applied: uint64(s.Applied), Last: uint64(s.Last), Durable: uint64(s.Durable), Boot: s.Boot,
-		Peers: make([]api.PeerStatus, len(n.names)),
+		Peers: []api.PeerStatus{}, Members: n.names.members(s),
 	}
-	for i, name := range n.names {
-		status.Peers[i].Node = name
-	}
+	known := map[core.NodeID]core.PeerStatus{}
 	for _, p := range s.Peers {
-		status.Peers[p.ID-1] = api.PeerStatus{Node: n.names.name(p.ID), Match: uint64(p.Match), Next: uint64(p.Next)}
+		known[p.ID] = p
+	}
+	for _, id := range s.Members.All() {
+		p := known[id]
+		status.Peers = append(status.Peers, api.PeerStatus{Node: n.names.name(id), Match: uint64(p.Match), Next: uint64(p.Next)})
 	}
 	return status
 }

@@ -10,7 +10,8 @@
 //     [Service.Proposed] says at which (term, index) it stands; then it is a
 //     waiter until that index is applied.
 //   - A read becomes a [Read] effect, and waits until the state machine has
-//     applied the index that [Service.ReadReady] names.
+//     applied the index that [Service.ReadReady] names. One that asks for no
+//     more than a stale answer gets it at once.
 //   - An outcome is what an applied entry did. Outcomes are remembered while
 //     proposals are unplaced, for a forwarded command may be applied here
 //     before the leader's answer says where it was put.

@@ -17,8 +17,12 @@ type Propose struct {
 }
 
 // Read asks for an index at which reads are linearizable. It is answered by
-// Service.ReadReady, Service.Refused or Service.Declined.
-type Read struct{ ID uint64 }
+// Service.ReadReady, Service.Refused or Service.Declined. Lease allows the
+// leader to confirm it by its lease.
+type Read struct {
+	ID    uint64
+	Lease bool
+}
 
 // Reply ends a request that happened.
 type Reply struct {

@@ -98,22 +98,23 @@ func (s *Service) settle(id uint64, term core.Term, index core.Index, o outcome)
 			Message: fmt.Sprintf("it stood at index %d in term %d; an entry of term %d took its place", index, term, o.term)}}
 	}
 	if o.kind != core.Command {
-		panic(fmt.Sprintf("service: one entry has one (index, term): a command and a no-op stand at %d in term %d", index, term))
+		panic(fmt.Sprintf("service: one entry has one (index, term): a command and an entry of kind %d stand at %d in term %d", o.kind, index, term))
 	}
-	if o.result.Refused != "" {
-		return Fail{ID: id, Error: api.Error{Code: api.BadRequest, Definite: true, Message: o.result.Refused}}
+	if o.result.Code != "" {
+		return Fail{ID: id, Error: api.Error{Code: o.result.Code, Definite: true, Message: o.result.Refused}}
 	}
 	return Reply{ID: id, Reply: api.Reply{
 		Value: o.result.Value, Found: o.result.Found, Swapped: o.result.Swapped,
+		Session: o.result.Session, Duplicate: o.result.Duplicate,
 		Node: s.cfg.Node, Term: uint64(term), Index: uint64(index),
 	}}
 }
 
 // answer reads the state machine as it is now.
-func (s *Service) answer(id uint64, r request) Effect {
+func (s *Service) answer(id uint64, r request) Reply {
 	value, found := s.store.Get(r.key)
 	return Reply{ID: id, Reply: api.Reply{
-		Value: value, Found: found,
+		Value: value, Found: found, Lease: r.lease,
 		Node: s.cfg.Node, Term: uint64(s.appliedTerm), Index: uint64(s.applied),
 	}}
 }

@@ -22,6 +22,10 @@ type Config struct {
 	// MaxOutcomes bounds the outcomes remembered for unplaced proposals. A
 	// proposal whose outcome was forgotten is Lost.
 	MaxOutcomes int
+	// Sessions bounds the clients' sessions, alike on every node.
+	Sessions kv.Limits
+	// Lease is how reads that do not say otherwise are confirmed.
+	Lease bool
 }
 
 // Validate says what is wrong with a configuration.
@@ -34,7 +38,7 @@ func (c Config) Validate() error {
 	case c.MaxPending < 1 || c.MaxOutcomes < 1:
 		return errors.New("service: limits are below 1")
 	}
-	return nil
+	return c.Sessions.Validate()
 }
 
 // Service owns the state machine and everyone who waits for it. One goroutine
@@ -60,6 +64,7 @@ type request struct {
 	key   string
 	index core.Index
 	term  core.Term // of a write with an index
+	lease bool      // of a read with an index: a lease confirmed it
 }
 
 // outcome is what an applied entry did.
@@ -76,7 +81,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	return &Service{
 		cfg:     cfg,
-		store:   kv.New(),
+		store:   kv.New(cfg.Sessions),
 		pending: map[uint64]request{},
 		waiting: map[core.Index][]uint64{},
 	}, nil
@@ -84,6 +89,12 @@ func New(cfg Config) (*Service, error) {
 
 // AppliedIndex is the last entry that the state machine has taken.
 func (s *Service) AppliedIndex() core.Index { return s.applied }
+
+// Sessions is how many sessions are open.
+func (s *Service) Sessions() int { return s.store.Sessions() }
+
+// SessionCounts is what became of sessions since the service was made.
+func (s *Service) SessionCounts() kv.Counts { return s.store.Counts() }
 
 // Pending is how many requests have no answer yet.
 func (s *Service) Pending() int { return len(s.pending) }
@@ -103,8 +114,7 @@ func (s *Service) Request(id uint64, r api.Request) []Effect {
 		return fail(id, api.Overloaded, true, fmt.Sprintf("%d requests wait already", len(s.pending)))
 	}
 	if r.Op == api.Get {
-		s.pending[id] = request{op: r.Op, key: r.Key}
-		return []Effect{Read{ID: id}}
+		return s.read(id, r)
 	}
 	data, err := kv.Encode(r)
 	if err != nil {
@@ -113,6 +123,18 @@ func (s *Service) Request(id uint64, r api.Request) []Effect {
 	s.pending[id] = request{op: r.Op, key: r.Key}
 	s.unplaced++
 	return []Effect{Propose{ID: id, Data: data}}
+}
+
+// read asks for what the request wants of a read: a stale one asks nobody.
+func (s *Service) read(id uint64, r api.Request) []Effect {
+	q := request{op: r.Op, key: r.Key}
+	if r.Reads == api.StaleRead {
+		stale := s.answer(id, q)
+		stale.Reply.Stale = true
+		return []Effect{stale}
+	}
+	s.pending[id] = q
+	return []Effect{Read{ID: id, Lease: r.Reads == api.LeaseRead || r.Reads == "" && s.cfg.Lease}}
 }
 
 // Proposed says where a leader put a proposal. That entry may have been
@@ -140,12 +162,13 @@ func (s *Service) Proposed(id uint64, index core.Index, term core.Term) []Effect
 }
 
 // ReadReady says that a state machine which has applied everything up to
-// index answers the read.
-func (s *Service) ReadReady(id uint64, index core.Index) []Effect {
+// index answers the read, and whether a lease confirmed that.
+func (s *Service) ReadReady(id uint64, index core.Index, lease bool) []Effect {
 	r, found := s.pending[id]
 	if !found || r.op != api.Get || r.index != 0 {
 		return nil
 	}
+	r.lease = lease
 	if index > s.applied {
 		r.index = index
 		s.pending[id] = r
@@ -164,8 +187,8 @@ func (s *Service) Applied(entries []core.Entry) []Effect {
 			panic(fmt.Sprintf("service: entries are applied in order, without gaps: %d after %d", e.Index, s.applied))
 		}
 		o := outcome{term: e.Term, kind: e.Kind}
-		if e.Kind == core.Command {
-			o.result = s.store.Apply(e.Data)
+		if e.Kind == core.Command { // what else there is concerns Raft alone
+			o.result = s.store.Apply(uint64(e.Index), e.Data)
 		}
 		s.applied, s.appliedTerm = e.Index, e.Term
 		s.remember(o)

@@ -11,7 +11,7 @@ import (
 )
 
 func config() Config {
-	return Config{Node: "n1", SnapshotEvery: 1000, MaxPending: 100, MaxOutcomes: 8}
+	return Config{Node: "n1", SnapshotEvery: 1000, MaxPending: 100, MaxOutcomes: 8, Sessions: kv.DefaultLimits()}
 }
 
 func open(t *testing.T, cfg Config) *Service {
@@ -80,7 +80,7 @@ func TestStories(t *testing.T) {
 		return step{func(s *Service) []Effect { return s.Applied([]core.Entry{entry(t, index, term, value)}) }, want}
 	}
 	ready := func(id uint64, index core.Index, want string) step {
-		return step{func(s *Service) []Effect { return s.ReadReady(id, index) }, want}
+		return step{func(s *Service) []Effect { return s.ReadReady(id, index, false) }, want}
 	}
 	refused := func(id uint64, reason core.Reason, want string) step {
 		return step{func(s *Service) []Effect { return s.Refused(id, reason) }, want}
@@ -90,7 +90,7 @@ func TestStories(t *testing.T) {
 	}
 	restored := func(index core.Index, term core.Term, want string) step {
 		return step{func(s *Service) []Effect {
-			effects, err := s.Restored(core.SnapshotMeta{Index: index, Term: term}, kv.New().Snapshot())
+			effects, err := s.Restored(core.SnapshotMeta{Index: index, Term: term}, kv.New(kv.DefaultLimits()).Snapshot())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -246,7 +246,7 @@ func TestBrokenInvariantsPanic(t *testing.T) {
 		},
 		"a snapshot that goes back": func(s *Service) {
 			s.Applied([]core.Entry{entry(t, 1, 1, "a"), entry(t, 2, 1, "a")})
-			_, _ = s.Restored(core.SnapshotMeta{Index: 1, Term: 1}, kv.New().Snapshot())
+			_, _ = s.Restored(core.SnapshotMeta{Index: 1, Term: 1}, kv.New(kv.DefaultLimits()).Snapshot())
 		},
 		"a command and a no-op in one place": func(s *Service) {
 			s.Request(1, put("a"))

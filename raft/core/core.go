@@ -119,7 +119,7 @@ func (c *Core) Status() Status {
 		ID: c.cfg.ID, Role: c.role, Term: c.hard.Term, Leader: c.leader,
 		Commit: c.commit, Applied: c.applied,
 		Last: c.log.last().Index, Durable: c.disk.durable, Snapshot: c.snapshot.Index,
-		Boot: c.hard.Boot, Members: c.members(),
+		Boot: c.hard.Boot, Members: c.members(), MembersIndex: c.configs.latest().index,
 	}
 	if c.role != Leader {
 		return s

@@ -13,6 +13,9 @@ type Status struct {
 	Snapshot Index
 	Boot     uint64
 	Members  Membership // in force, committed or not
+	// MembersIndex is where in the log it stands; 0 for the one that the cluster
+	// began with, and the snapshot's index for one that came with a snapshot.
+	MembersIndex Index
 
 	// On a leader alone.
 	Transferring NodeID       // who is to lead, None if nobody

@@ -72,7 +72,7 @@ func (s *stage) onCluster(w words) error {
 		ElectionTimeout: 100 * ms, ElectionJitter: 1, Heartbeat: 20 * ms,
 		MaxBatch: w.number("batch", 4), MaxBatchBytes: w.number("batch-bytes", 1000), MaxInflight: w.number("inflight", 4),
 		MaxInflightBytes: w.number("inflight-bytes", 1000), MaxUncommittedBytes: w.number("uncommitted", 1000),
-		SnapshotChunk: w.number("chunk", 1000), CompactTail: Index(w.number("tail", 0)),
+		SnapshotChunk: w.number("chunk", 1000), CompactTail: Index(w.number("tail", 0)), MaxTailBytes: w.number("kept", 0),
 		NoNoop: w.has("nonoop"), NoPreVote: w.has("noprevote"), Lease: w.has("lease"), LeaseDriftPPM: uint32(w.number("drift", 0)),
 	}
 	only, voters, joiner := NodeID(w.number("only", 0)), w.number("voters", 3), NodeID(w.number("joiner", 0))

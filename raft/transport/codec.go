@@ -2,7 +2,6 @@ package transport
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"partita/raft/core"
@@ -20,20 +19,24 @@ import (
 //	kind               body
 //	 1 PreVote         meta last
 //	 2 PreVoteReply    asked 8 | granted 1
-//	 3 Vote            meta last
+//	 3 Vote            meta last | transfer 1
 //	 4 VoteReply       asked 8 | granted 1
 //	 5 Append          meta prev | commit 8 | count 4 | count times entry
 //	 6 AppendReply     asked 8 | prev 8 | accepted 1 | match 8 | meta hint
 //	 7 Heartbeat       round 8 | commit 8
 //	 8 HeartbeatReply  asked 8 | round 8
-//	 9 InstallSnapshot meta snapshot | data up to the end
-//	10 SnapshotReply   asked 8 | match 8
-//	11 ReadIndex       id
-//	12 ReadIndexReply  id | refused 1 | index 8
+//	 9 InstallSnapshot meta snapshot | offset 8 | done 1 | members | data up to the end
+//	10 SnapshotReply   asked 8 | meta snapshot | match 8 | received 8
+//	11 ReadIndex       id | lease 1
+//	12 ReadIndexReply  id | refused 1 | index 8 | lease 1
 //	13 Forward         id | count 4 | count times ( length 4 | command )
-//	14 ForwardReply    id | refused 1 | first 8
+//	14 ForwardReply    id | refused 1 | reason 1 | first 8
+//	15 TimeoutNow      nothing
 //
 //	entry: index 8 | term 8 | kind 1 | length 4 | data
+//	members: length 4 | a configuration as core encodes it
+//
+// The data of an entry that is a configuration has to be one.
 const (
 	kindPreVote byte = 1 + iota
 	kindPreVoteReply
@@ -49,6 +52,7 @@ const (
 	kindReadIndexReply
 	kindForward
 	kindForwardReply
+	kindTimeoutNow
 )
 
 // Sizes in bytes of what stands in front of variable data.
@@ -56,9 +60,6 @@ const (
 	entryHeadBytes   = 21
 	commandHeadBytes = 4
 )
-
-// ErrMalformed is what Decode wraps when bytes are no envelope.
-var ErrMalformed = errors.New("transport: malformed envelope")
 
 // Encode appends an envelope's bytes to dst. It panics when the message is of
 // no kind that this file knows, which is a fault of the program.
@@ -73,7 +74,7 @@ func Encode(dst []byte, e core.Envelope) []byte {
 	case core.PreVoteReply:
 		kind, dst = kindPreVoteReply, putFlag(put64(dst, uint64(m.Asked)), m.Granted)
 	case core.Vote:
-		kind, dst = kindVote, putMeta(dst, m.Last)
+		kind, dst = kindVote, putFlag(putMeta(dst, m.Last), m.Transfer)
 	case core.VoteReply:
 		kind, dst = kindVoteReply, putFlag(put64(dst, uint64(m.Asked)), m.Granted)
 	case core.Append:
@@ -86,19 +87,22 @@ func Encode(dst []byte, e core.Envelope) []byte {
 	case core.HeartbeatReply:
 		kind, dst = kindHeartbeatReply, put64(dst, uint64(m.Asked), m.Round)
 	case core.InstallSnapshot:
-		kind, dst = kindInstallSnapshot, append(putMeta(dst, m.Snapshot), m.Data...)
+		kind, dst = kindInstallSnapshot, putChunk(dst, m)
 	case core.SnapshotReply:
-		kind, dst = kindSnapshotReply, put64(dst, uint64(m.Asked), uint64(m.Match))
+		dst = putMeta(put64(dst, uint64(m.Asked)), m.Snapshot)
+		kind, dst = kindSnapshotReply, put64(dst, uint64(m.Match), m.Received)
 	case core.ReadIndex:
-		kind, dst = kindReadIndex, put64(dst, m.ID.Boot, m.ID.Number)
+		kind, dst = kindReadIndex, putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Lease)
 	case core.ReadIndexReply:
 		dst = putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Refused)
-		kind, dst = kindReadIndexReply, put64(dst, uint64(m.Index))
+		kind, dst = kindReadIndexReply, putFlag(put64(dst, uint64(m.Index)), m.Lease)
 	case core.Forward:
 		kind, dst = kindForward, putForward(dst, m)
 	case core.ForwardReply:
-		dst = putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Refused)
+		dst = append(putFlag(put64(dst, m.ID.Boot, m.ID.Number), m.Refused), byte(m.Reason))
 		kind, dst = kindForwardReply, put64(dst, uint64(m.First))
+	case core.TimeoutNow:
+		kind = kindTimeoutNow
 	default:
 		panic(fmt.Sprintf("transport: invariant broken: every message has a kind; %T has none", m))
 	}
@@ -135,6 +139,14 @@ func putAppend(dst []byte, m core.Append) []byte {
 	return dst
 }
 
+func putChunk(dst []byte, m core.InstallSnapshot) []byte {
+	dst = putFlag(put64(putMeta(dst, m.Snapshot), m.Offset), m.Done)
+	length := len(dst)
+	dst = m.Members.AppendTo(append(dst, 0, 0, 0, 0))
+	binary.LittleEndian.PutUint32(dst[length:], uint32(len(dst)-length-4))
+	return append(dst, m.Data...)
+}
+
 func putForward(dst []byte, m core.Forward) []byte {
 	dst = put64(dst, m.ID.Boot, m.ID.Number)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(m.Commands)))
@@ -143,169 +155,4 @@ func putForward(dst []byte, m core.Forward) []byte {
 		dst = append(dst, c...)
 	}
 	return dst
-}
-
-// Decode reads an envelope that fills b to its last byte, or says why it is
-// none by an error that wraps ErrMalformed. Data of the envelope is part of
-// b; data of no bytes is nil. What is allocated beside is in proportion to
-// len(b), whatever counts b claims.
-func Decode(b []byte) (core.Envelope, error) {
-	r := &reader{rest: b}
-	kind := r.byte()
-	e := core.Envelope{From: core.NodeID(r.u64()), To: core.NodeID(r.u64()), Term: core.Term(r.u64())}
-	e.Message = r.message(kind)
-	if r.err == nil && len(r.rest) > 0 {
-		r.fail("%d bytes after the end", len(r.rest))
-	}
-	if r.err != nil {
-		return core.Envelope{}, fmt.Errorf("%w of kind %d: %w", ErrMalformed, kind, r.err)
-	}
-	return e, nil
-}
-
-// reader takes values off the front of bytes. After the first error it gives
-// zeros only.
-type reader struct {
-	rest []byte
-	err  error
-}
-
-func (r *reader) message(kind byte) core.Message {
-	switch kind {
-	case kindPreVote:
-		return core.PreVote{Last: r.meta()}
-	case kindPreVoteReply:
-		return core.PreVoteReply{Asked: r.term(), Granted: r.flag()}
-	case kindVote:
-		return core.Vote{Last: r.meta()}
-	case kindVoteReply:
-		return core.VoteReply{Asked: r.term(), Granted: r.flag()}
-	case kindAppend:
-		return r.append()
-	case kindAppendReply:
-		return core.AppendReply{Asked: r.term(), Prev: r.index(), Accepted: r.flag(), Match: r.index(), Hint: r.meta()}
-	case kindHeartbeat:
-		return core.Heartbeat{Round: r.u64(), Commit: r.index()}
-	case kindHeartbeatReply:
-		return core.HeartbeatReply{Asked: r.term(), Round: r.u64()}
-	case kindInstallSnapshot:
-		return core.InstallSnapshot{Snapshot: r.meta(), Data: r.bytes(len(r.rest))}
-	case kindSnapshotReply:
-		return core.SnapshotReply{Asked: r.term(), Match: r.index()}
-	case kindReadIndex:
-		return core.ReadIndex{ID: r.id()}
-	case kindReadIndexReply:
-		return core.ReadIndexReply{ID: r.id(), Refused: r.flag(), Index: r.index()}
-	case kindForward:
-		return r.forward()
-	case kindForwardReply:
-		return core.ForwardReply{ID: r.id(), Refused: r.flag(), First: r.index()}
-	}
-	r.fail("no such kind")
-	return nil
-}
-
-func (r *reader) fail(format string, args ...any) {
-	if r.err == nil {
-		r.err = fmt.Errorf(format, args...)
-	}
-	r.rest = nil
-}
-
-// bytes takes n bytes, with no capacity beyond them.
-func (r *reader) bytes(n int) []byte {
-	if n < 0 || n > len(r.rest) {
-		r.fail("ends %d bytes short", n-len(r.rest))
-	}
-	if r.err != nil || n == 0 {
-		return nil
-	}
-	taken := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return taken
-}
-
-func (r *reader) byte() byte {
-	if b := r.bytes(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *reader) u64() uint64 {
-	if b := r.bytes(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
-// length reads a count of bytes or things of which each takes at least size
-// bytes of what follows, so that no claim is larger than what was received.
-func (r *reader) length(size int) int {
-	b := r.bytes(4)
-	if b == nil {
-		return 0
-	}
-	n := uint64(binary.LittleEndian.Uint32(b))
-	if n*uint64(size) > uint64(len(r.rest)) {
-		r.fail("claims %d times %d bytes where %d are left", n, size, len(r.rest))
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) flag() bool {
-	b := r.byte()
-	if b > 1 {
-		r.fail("flag is %d", b)
-	}
-	return b == 1
-}
-
-func (r *reader) term() core.Term   { return core.Term(r.u64()) }
-func (r *reader) index() core.Index { return core.Index(r.u64()) }
-
-func (r *reader) meta() core.SnapshotMeta {
-	return core.SnapshotMeta{Index: r.index(), Term: r.term()}
-}
-
-func (r *reader) id() core.RequestID {
-	return core.RequestID{Boot: r.u64(), Number: r.u64()}
-}
-
-func (r *reader) append() core.Message {
-	m := core.Append{Prev: r.meta(), Commit: r.index()}
-	n := r.length(entryHeadBytes)
-	if n == 0 {
-		return m
-	}
-	m.Entries = make([]core.Entry, n)
-	for i := range m.Entries {
-		e := core.Entry{Index: r.index(), Term: r.term(), Kind: core.EntryKind(r.byte())}
-		e.Data = r.bytes(r.length(1))
-		switch {
-		case e.Index != m.Prev.Index+1+core.Index(i):
-			r.fail("entry %d stands where %d belongs", e.Index, m.Prev.Index+1+core.Index(i))
-		case e.Kind > core.Noop:
-			r.fail("entry %d is of unknown kind %d", e.Index, e.Kind)
-		}
-		if r.err != nil {
-			return nil
-		}
-		m.Entries[i] = e
-	}
-	return m
-}
-
-func (r *reader) forward() core.Message {
-	m := core.Forward{ID: r.id()}
-	n := r.length(commandHeadBytes)
-	if n == 0 {
-		return m
-	}
-	m.Commands = make([][]byte, n)
-	for i := range m.Commands {
-		m.Commands[i] = r.bytes(r.length(1))
-	}
-	return m
 }

@@ -8,10 +8,10 @@
 //     whom and which stream.
 //   - A stream is what flows over one connection, from its dialler to the
 //     listener and never back: the ordinary one of a peer, kept open and in
-//     order, or one that carries a single snapshot, so that no heartbeat ever
-//     waits behind a snapshot (§7 of the extended Raft paper sends it in
-//     chunks of an RPC for the same reason). Replies use the peer's own
-//     connection in the other direction.
+//     order, or the one for the pieces of snapshots (§7 of the extended Raft
+//     paper), opened when the first is sent and closed when none has come for
+//     some seconds, so that no heartbeat ever waits behind a snapshot. Replies
+//     use the peer's own connection in the other direction.
 //
 // Nothing here promises delivery: a message may be lost, and Raft expects
 // that. What is promised is that Send never blocks, that every queue is

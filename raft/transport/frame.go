@@ -25,7 +25,7 @@ import (
 //	+--------+--------+---------------------------------+
 const (
 	magic          = "PTRT"
-	version        = 1
+	version        = 2
 	helloBytes     = 36
 	frameHeadBytes = 8
 
@@ -39,7 +39,7 @@ type stream byte
 
 const (
 	ordinaryStream stream = 0
-	snapshotStream stream = 1
+	chunkStream    stream = 1
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -81,7 +81,7 @@ func readHello(r io.Reader) (hello, error) {
 		return hello{}, fmt.Errorf("%w: version %d, want %d", errHello, binary.LittleEndian.Uint16(b[4:]), version)
 	case crc32.Checksum(body, castagnoli) != sum:
 		return hello{}, fmt.Errorf("%w: wrong checksum", errHello)
-	case stream(b[6]) > snapshotStream || b[7] != 0:
+	case stream(b[6]) > chunkStream || b[7] != 0:
 		return hello{}, fmt.Errorf("%w: stream %d", errHello, b[6])
 	}
 	return hello{

@@ -86,7 +86,7 @@ func TestClaimedLengthAllocatesNothingBig(t *testing.T) {
 }
 
 func TestHelloRoundTripAndEveryFlippedBit(t *testing.T) {
-	want := hello{snapshotStream, 7, 1, 2}
+	want := hello{chunkStream, 7, 1, 2}
 	b := want.encode()
 	if got, err := readHello(bytes.NewReader(b)); err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)

@@ -136,13 +136,12 @@ func (t *TCP) unregister(key inboundKey, conn net.Conn) {
 // read delivers frames until the connection ends. Between frames a peer may
 // be silent for as long as it likes; within one it has PeerSilence for each part.
 func (t *TCP) read(ctx context.Context, conn net.Conn, r io.Reader, p *peer, h hello) error {
-	limit := t.opts.limit(h.stream)
 	moving := func() error { return conn.SetReadDeadline(time.Now().Add(t.opts.PeerSilence)) }
 	for {
 		if err := conn.SetReadDeadline(time.Time{}); err != nil {
 			return err
 		}
-		payload, err := readFrame(r, limit, moving)
+		payload, err := readFrame(r, t.opts.MaxFrame, moving)
 		if err != nil {
 			return err
 		}

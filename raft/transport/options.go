@@ -10,6 +10,14 @@ import (
 	"partita/raft/core"
 )
 
+const (
+	// DefaultMaxFrame is how long a message may be if Options says nothing, in
+	// bytes.
+	DefaultMaxFrame = 16 << 20
+	// FrameSlack is more than any message takes beside its data, in bytes.
+	FrameSlack = 4 << 10
+)
+
 // Options says who a member is and whom it talks to. Zero values stand for
 // the defaults named.
 type Options struct {
@@ -39,14 +47,16 @@ type Options struct {
 	BackoffMax time.Duration
 
 	// QueueLimit is how many messages may wait for one peer; further ones are
-	// dropped and counted. Default 1024.
+	// dropped and counted. Default 1024. Pieces of snapshots have a queue of
+	// their own, of four.
 	QueueLimit int
 	// ReceiveLimit is how many received messages may wait to be taken; then
 	// reading stops, and in the end the senders' queues fill. Default 4096.
 	ReceiveLimit int
-	// MaxFrame bounds one message in bytes, both ways; default 16 MiB.
-	// MaxSnapshot is the same for a message with a snapshot; default 256 MiB.
-	MaxFrame, MaxSnapshot int
+	// MaxFrame bounds one message in bytes, both ways; default DefaultMaxFrame.
+	// A piece of a snapshot is a message too, and has to fit with FrameSlack
+	// beside its data; a snapshot as a whole may be of any size.
+	MaxFrame int
 
 	// Seed feeds the jitter of the back-off.
 	Seed uint64
@@ -69,8 +79,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("transport: BackoffMax is %v; up to 1s is allowed", o.BackoffMax)
 	case o.QueueLimit < 0 || o.ReceiveLimit < 0:
 		return fmt.Errorf("transport: QueueLimit is %d, ReceiveLimit is %d; neither may be negative", o.QueueLimit, o.ReceiveLimit)
-	case o.MaxFrame < 0 || o.MaxFrame > 1<<30 || o.MaxSnapshot < 0 || o.MaxSnapshot > 1<<30:
-		return fmt.Errorf("transport: MaxFrame is %d, MaxSnapshot is %d; up to %d bytes are allowed", o.MaxFrame, o.MaxSnapshot, 1<<30)
+	case o.MaxFrame < 0 || o.MaxFrame > 1<<30:
+		return fmt.Errorf("transport: MaxFrame is %d; up to %d bytes are allowed", o.MaxFrame, 1<<30)
 	}
 	if _, anonymous := o.Peers[core.None]; anonymous {
 		return fmt.Errorf("transport: a peer has ID zero; member IDs start at 1")
@@ -84,18 +94,9 @@ func (o Options) withDefaults() Options {
 	o.BackoffMax = cmp.Or(o.BackoffMax, 500*time.Millisecond)
 	o.QueueLimit = cmp.Or(o.QueueLimit, 1024)
 	o.ReceiveLimit = cmp.Or(o.ReceiveLimit, 4096)
-	o.MaxFrame = cmp.Or(o.MaxFrame, 16<<20)
-	o.MaxSnapshot = cmp.Or(o.MaxSnapshot, 256<<20)
+	o.MaxFrame = cmp.Or(o.MaxFrame, DefaultMaxFrame)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
-}
-
-// limit is the longest payload that a stream may carry.
-func (o Options) limit(s stream) int {
-	if s == snapshotStream {
-		return o.MaxSnapshot
-	}
-	return o.MaxFrame
 }

@@ -22,7 +22,8 @@ const (
 
 var errSpoke = errors.New("transport: the listener spoke on a connection that is the dialler's")
 
-// peer is what goes to one member: an ordinary stream and one for snapshots.
+// peer is what goes to one member: an ordinary stream and one for pieces of
+// snapshots.
 type peer struct {
 	opts Options
 	id   core.NodeID
@@ -30,8 +31,8 @@ type peer struct {
 
 	// queue holds up to QueueLimit messages; full, the newest is dropped.
 	queue chan core.Envelope
-	// snapshots holds one message; while it waits, a further one is dropped.
-	snapshots chan core.Envelope
+	// chunks holds up to chunkLimit pieces of snapshots, and does the same.
+	chunks chan core.Envelope
 	// greeted has room for one: the peer has just connected to us, so it is
 	// there to be dialled.
 	greeted chan struct{}
@@ -45,16 +46,16 @@ type peer struct {
 func newPeer(opts Options, id core.NodeID) *peer {
 	return &peer{
 		opts: opts, id: id, addr: opts.Peers[id],
-		queue:     make(chan core.Envelope, opts.QueueLimit),
-		snapshots: make(chan core.Envelope, 1),
-		greeted:   make(chan struct{}, 1),
+		queue:   make(chan core.Envelope, opts.QueueLimit),
+		chunks:  make(chan core.Envelope, chunkLimit),
+		greeted: make(chan struct{}, 1),
 	}
 }
 
 func (p *peer) send(e core.Envelope) {
 	queue := p.queue
 	if _, ok := e.Message.(core.InstallSnapshot); ok {
-		queue = p.snapshots
+		queue = p.chunks
 	}
 	select {
 	case queue <- e:
@@ -86,13 +87,17 @@ func (p *peer) runOrdinary(ctx context.Context) {
 		if err == nil {
 			backoff = backoffFirst
 			p.opts.Logger.Info("peer connected", "peer", p.id, "addr", p.addr)
-			err = p.stream(ctx, conn)
+			p.connected.Store(true)
+			err = p.stream(ctx, conn, func(broken <-chan error) (error, bool) {
+				return p.pump(conn, broken, p.queue, nil)
+			})
+			p.connected.Store(false)
 		}
 		if ctx.Err() != nil {
 			return
 		}
 		p.opts.Logger.Debug("peer not connected", "peer", p.id, "addr", p.addr, "error", err)
-		p.discard()
+		p.discard(p.queue)
 		if !p.rest(ctx, backoff/2+time.Duration(random.Int64N(int64(backoff/2)))) {
 			return
 		}
@@ -102,10 +107,10 @@ func (p *peer) runOrdinary(ctx context.Context) {
 
 // discard throws away what is queued: it was meant for a connection that is
 // no more, or never was.
-func (p *peer) discard() {
+func (p *peer) discard(queue <-chan core.Envelope) {
 	for {
 		select {
-		case <-p.queue:
+		case <-queue:
 			p.dropped.Add(1)
 		default:
 			return
@@ -143,17 +148,17 @@ func (p *peer) write(conn net.Conn, b []byte) error {
 	return nil
 }
 
-// stream writes what is queued until the connection breaks, the peer closes
-// it or the context ends, and closes it.
-func (p *peer) stream(ctx context.Context, conn net.Conn) error {
-	p.connected.Store(true)
-	defer p.connected.Store(false)
+// stream lets pump write until the connection breaks, the peer closes it, pump
+// is done or the context ends, and closes it. Broken tells pump of an end that
+// it does not see itself, and whether it took that is what pump returns beside
+// its error.
+func (p *peer) stream(ctx context.Context, conn net.Conn, pump func(broken <-chan error) (err error, ended bool)) error {
 	release := context.AfterFunc(ctx, func() { conn.Close() })
 	defer release()
 	// A peer that restarts is noticed before the next message is lost to it.
 	broken := make(chan error, 1)
 	go func() { broken <- awaitEnd(conn) }()
-	err, ended := p.pump(conn, broken)
+	err, ended := pump(broken)
 	conn.Close()
 	if !ended {
 		<-broken //nolint:errcheck // only its end is waited for
@@ -161,36 +166,54 @@ func (p *peer) stream(ctx context.Context, conn net.Conn) error {
 	return err
 }
 
-// pump moves messages from the queue to the connection. Ended says that what
-// it returns came out of broken.
-func (p *peer) pump(conn net.Conn, broken <-chan error) (err error, ended bool) {
+// pump moves messages from a queue to the connection, as many as wait at once,
+// until the connection breaks or idle fires. Ended says that what it returns
+// came out of broken.
+func (p *peer) pump(conn net.Conn, broken <-chan error, queue <-chan core.Envelope, idle *time.Timer) (err error, ended bool) {
 	var buffer []byte
+	var silence <-chan time.Time
+	if idle != nil {
+		silence = idle.C
+	}
 	for {
-		var next core.Envelope
 		select {
 		case err := <-broken:
 			return fmt.Errorf("transport: peer %d closed the connection: %w", p.id, err), true
-		case next = <-p.queue:
-		}
-		count := p.encode(&buffer, next)
-		for more := true; more && len(buffer) < writeBytes; {
-			select {
-			case next = <-p.queue:
-				count += p.encode(&buffer, next)
-			default:
-				more = false
+		case <-silence:
+			return nil, false
+		case next := <-queue:
+			if err := p.carry(conn, &buffer, next, queue); err != nil {
+				return err, false
 			}
 		}
-		if err := p.write(conn, buffer); err != nil {
-			p.dropped.Add(count)
-			return fmt.Errorf("transport: write to peer %d: %w", p.id, err), false
-		}
-		p.sent.Add(count)
-		p.sentBytes.Add(uint64(len(buffer)))
-		if buffer = buffer[:0]; cap(buffer) > 4*writeBytes {
-			buffer = nil // one long message shall not hold its memory for ever
+		if idle != nil {
+			idle.Reset(chunkIdle)
 		}
 	}
+}
+
+// carry writes a message and what else waits by then, up to about writeBytes.
+func (p *peer) carry(conn net.Conn, buffer *[]byte, next core.Envelope, queue <-chan core.Envelope) error {
+	*buffer = (*buffer)[:0]
+	count := p.encode(buffer, next)
+	for more := true; more && len(*buffer) < writeBytes; {
+		select {
+		case next = <-queue:
+			count += p.encode(buffer, next)
+		default:
+			more = false
+		}
+	}
+	if err := p.write(conn, *buffer); err != nil {
+		p.dropped.Add(count)
+		return fmt.Errorf("transport: write to peer %d: %w", p.id, err)
+	}
+	p.sent.Add(count)
+	p.sentBytes.Add(uint64(len(*buffer)))
+	if cap(*buffer) > 4*writeBytes {
+		*buffer = nil // one long message shall not hold its memory for ever
+	}
+	return nil
 }
 
 // awaitEnd reads from a connection on which the peer has nothing to say. It

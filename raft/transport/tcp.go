@@ -77,7 +77,7 @@ func New(opts Options) (*TCP, error) {
 		p := newPeer(opts, id)
 		t.peers[id] = p
 		t.wait.Go(func() { p.runOrdinary(ctx) })
-		t.wait.Go(func() { p.runSnapshots(ctx) })
+		t.wait.Go(func() { p.runChunks(ctx) })
 	}
 	t.wait.Go(func() { t.accept(ctx) })
 	return t, nil

@@ -85,7 +85,7 @@ func TestEveryKindArrivesInOrder(t *testing.T) {
 	var want, got []core.Envelope
 	for _, e := range samples() {
 		if _, ok := e.Message.(core.InstallSnapshot); ok {
-			continue // has a stream of its own
+			continue // goes over a connection of its own
 		}
 		want = append(want, e)
 		a.Send(e)
@@ -104,46 +104,6 @@ func TestEveryKindArrivesInOrder(t *testing.T) {
 	eventually(t, "all counted", func() bool { return a.Counters().Peers[0].Sent == uint64(len(want)) })
 	if c := b.Counters().Peers[0]; c.ID != 1 || c.Received != uint64(len(want)) || c.ReceivedBytes == 0 {
 		t.Errorf("the receiver counts %+v", c)
-	}
-}
-
-func TestSnapshotArrives(t *testing.T) {
-	a, b := pair(t)
-	want := core.Envelope{From: 1, To: 2, Term: 5, Message: core.InstallSnapshot{
-		Snapshot: core.SnapshotMeta{Index: 9, Term: 4}, Data: bytes.Repeat([]byte("state"), 1_000_000),
-	}}
-	a.Send(want)
-	if got := receive(t, b); !reflect.DeepEqual(got, want) {
-		t.Error("another snapshot arrived")
-	}
-	eventually(t, "the snapshot is counted as sent", func() bool { return a.Counters().Peers[0].Sent == 1 })
-}
-
-// TestSnapshotDoesNotDelayHeartbeats: the peer takes nothing of a snapshot
-// too large for any buffer, and still every heartbeat sent after it arrives.
-func TestSnapshotDoesNotDelayHeartbeats(t *testing.T) {
-	l, la := listen(t), listen(t)
-	a := start(t, Options{
-		Self: 1, Listener: la, Peers: map[core.NodeID]string{2: l.Addr().String()}, PeerSilence: time.Minute,
-	})
-	ordinary := accept(t, l, ordinaryStream)
-	a.Send(core.Envelope{From: 1, To: 2, Message: core.InstallSnapshot{Data: make([]byte, 64<<20)}})
-	accept(t, l, snapshotStream) // open, and never read
-	for round := range uint64(100) {
-		a.Send(heartbeat(round))
-		ordinary.SetReadDeadline(time.Now().Add(patience))
-		payload, err := readFrame(ordinary, 1<<20, still)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e, err := Decode(payload); err != nil || !reflect.DeepEqual(e, heartbeat(round)) {
-			t.Fatalf("got %+v, %v", e, err)
-		}
-	}
-	// A message is counted after it was written, so the last may lag.
-	eventually(t, "the heartbeats are counted", func() bool { return a.Counters().Peers[0].Sent >= 100 })
-	if c := a.Counters().Peers[0]; c.Sent != 100 {
-		t.Errorf("%d messages sent, want the heartbeats alone", c.Sent)
 	}
 }
 
@@ -242,11 +202,11 @@ func TestFullQueueDropsAndCounts(t *testing.T) {
 	for round := range uint64(5) {
 		p.send(heartbeat(round))
 	}
-	snapshot := core.Envelope{To: 2, Message: core.InstallSnapshot{}}
-	p.send(snapshot)
-	p.send(snapshot)
+	for range chunkLimit + 1 {
+		p.send(core.Envelope{To: 2, Message: core.InstallSnapshot{}})
+	}
 	if c := p.counters(); c.Dropped != 4 {
-		t.Errorf("%d dropped, want three heartbeats and a snapshot", c.Dropped)
+		t.Errorf("%d dropped, want three heartbeats and a chunk", c.Dropped)
 	}
 	if first := <-p.queue; !reflect.DeepEqual(first, heartbeat(0)) {
 		t.Errorf("the oldest was dropped, %+v is first", first)
@@ -367,7 +327,7 @@ func TestOptionsValidate(t *testing.T) {
 		{"dials too long", func(o *Options) { o.DialTimeout = 2 * time.Second }},
 		{"backs off too long", func(o *Options) { o.BackoffMax = 2 * time.Second }},
 		{"negative queue", func(o *Options) { o.QueueLimit = -1 }},
-		{"frames past 1 GiB", func(o *Options) { o.MaxSnapshot = 1<<30 + 1 }},
+		{"frames past 1 GiB", func(o *Options) { o.MaxFrame = 1<<30 + 1 }},
 		{"a peer without a name", func(o *Options) { o.Peers = map[core.NodeID]string{0: ""} }},
 	}
 	for _, test := range tests {

@@ -120,10 +120,18 @@ func TestCopiedRecordIsNoRecord(t *testing.T) {
 
 func TestSnapshotSurvivesTheCodec(t *testing.T) {
 	meta := core.SnapshotMeta{Index: 1<<64 - 1, Term: 7}
-	for _, data := range [][]byte{nil, []byte("state")} {
-		got, found, err := decodeSnapshot(append(encodeSnapshotHeader(meta, data), data...))
-		if err != nil || got != meta || !bytes.Equal(found, data) {
-			t.Fatalf("decoded %+v %q, %v", got, found, err)
+	everybody := core.Membership{}
+	for id := range core.NodeID(core.MaxMembers) {
+		everybody.Voters = append(everybody.Voters, 1<<64-core.MaxMembers+id)
+	}
+	everybody.Outgoing = everybody.Voters
+	for _, members := range []core.Membership{{}, membersOf(meta), everybody} {
+		for _, size := range []int{0, 1, blockBytes - 1, blockBytes, blockBytes + 1, 3*blockBytes + 7} {
+			data := bytes.Repeat([]byte("state"), size/5+1)[:size]
+			got, conf, found, err := decodeSnapshot(append(encodeSnapshotHead(meta, members, data), data...))
+			if err != nil || got != meta || !conf.Equal(members) || !bytes.Equal(found, data) {
+				t.Fatalf("decoded %+v %v, %d bytes, %v", got, conf, len(found), err)
+			}
 		}
 	}
 }
@@ -178,14 +186,17 @@ func FuzzSegment(f *testing.F) {
 
 // FuzzSnapshot feeds bytes to the snapshot decoder.
 func FuzzSnapshot(f *testing.F) {
-	f.Add(append(encodeSnapshotHeader(core.SnapshotMeta{Index: 3, Term: 2}, []byte("state")), "state"...))
+	meta := core.SnapshotMeta{Index: 3, Term: 2}
+	f.Add(append(encodeSnapshotHead(meta, membersOf(meta), []byte("state")), "state"...))
+	f.Add(encodeSnapshotHead(meta, core.Membership{}, nil))
+	f.Add([]byte(snapshotMagic1))
 	f.Add([]byte(snapshotMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		meta, data, err := decodeSnapshot(b)
+		meta, members, data, err := decodeSnapshot(b)
 		if err != nil {
 			return
 		}
-		if again := append(encodeSnapshotHeader(meta, data), data...); !bytes.Equal(again, b) {
+		if again := append(encodeSnapshotHead(meta, members, data), data...); !bytes.Equal(again, b) {
 			t.Fatalf("%x is encoded again as %x", b, again)
 		}
 	})

@@ -1,12 +1,11 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
 	"testing"
-
-	"pgregory.net/rapid"
 
 	"partita/raft/core"
 	"partita/raft/wal/memfs"
@@ -16,14 +15,45 @@ import (
 const testDir = "/data"
 
 // reopen opens a log on the next incarnation of the disk and reads its
-// snapshot.
+// snapshot, whole and as a single piece.
 func reopen(disk *memfs.Disk, opts Options) (*Log, []byte, error) {
 	l, err := Open(disk.Mount(), testDir, opts)
 	if err != nil {
 		return nil, nil, err
 	}
-	_, data, err := l.Snapshot()
+	meta, members, data, err := l.Snapshot()
+	if r := l.Restored(); err == nil && (meta != r.Snapshot || !members.Equal(r.Members)) {
+		err = fmt.Errorf("the snapshot is %+v with %v, restored was %+v with %v", meta, members, r.Snapshot, r.Members)
+	}
+	if err == nil && meta.Index > 0 {
+		err = assembled(l, Chunk{Snapshot: meta, Members: members, Data: data}, len(data)+1)
+	}
 	return l, data, err
+}
+
+// assembled says how a snapshot that is read in pieces of some size differs from
+// what it is.
+func assembled(l *Log, whole Chunk, size int) error {
+	var data []byte
+	for {
+		chunk, err := l.SnapshotChunk(whole.Snapshot, uint64(len(data)), size)
+		if err != nil {
+			return err
+		}
+		if chunk.Snapshot != whole.Snapshot || !chunk.Members.Equal(whole.Members) || chunk.Offset != uint64(len(data)) {
+			return fmt.Errorf("a piece of %+v with %v at %d, asked was %d", chunk.Snapshot, chunk.Members, chunk.Offset, len(data))
+		}
+		if data = append(data, chunk.Data...); chunk.Done {
+			break
+		}
+		if len(chunk.Data) != size {
+			return fmt.Errorf("a piece of %d bytes at %d, which is not the last; want %d", len(chunk.Data), chunk.Offset, size)
+		}
+	}
+	if !bytes.Equal(data, whole.Data) {
+		return fmt.Errorf("the pieces make %d bytes that are not the %d of the whole", len(data), len(whole.Data))
+	}
+	return nil
 }
 
 // match finds the model that a log restored, the latest that fits.
@@ -70,6 +100,15 @@ func scripts() map[string][]step {
 			saveStep(core.SnapshotMeta{Index: 5, Term: 2}, "five"),
 			cutStep(5),
 			appendStep(batch(hard(3, 1, 1), 9, 3, 3, 600)),
+		},
+		"cut segments that go on after reaching back": {
+			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
+			appendStep(batch(hard(2, 1, 1), 2, 2, 2, 100)),
+			appendStep(batch(hard(2, 1, 1), 4, 2, 2, 600)),
+			appendStep(batch(hard(3, 1, 1), 6, 3, 3, 600)),
+			saveStep(core.SnapshotMeta{Index: 5, Term: 2}, "five"),
+			cutStep(5),
+			appendStep(batch(hard(3, 1, 1), 9, 3, 1, 6)),
 		},
 		"reset": {
 			appendStep(batch(hard(1, 1, 1), 1, 1, 3, 600)),
@@ -213,7 +252,7 @@ func TestCrashInRecovery(t *testing.T) {
 					seed := uint64(number*1000 + inner)
 					disk, candidates := crashed(t, script, seed, number, memfs.Tear)
 					at(disk, inner, memfs.Fate{Crash: true, Loss: memfs.Tear})
-					if _, _, err := reopen(disk, smallSegments()); err == nil {
+					if _, err := Open(disk.Mount(), testDir, smallSegments()); err == nil {
 						break // recovery has fewer calls
 					} else if !errors.Is(err, memfs.ErrCrashed) {
 						t.Fatalf("call %d: first recovery: %v", number, err)
@@ -268,84 +307,4 @@ func TestFailureAtEveryCall(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestRandomLives lets rapid choose steps and crashes and shrink what fails.
-func TestRandomLives(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		disk := memfs.New(rapid.Uint64().Draw(t, "seed"))
-		opts := Options{SegmentBytes: rapid.Int64Range(1, 3000).Draw(t, "segment bytes")}
-		l, _, err := reopen(disk, opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := model{}
-		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			s := drawStep(t, m)
-			if rapid.IntRange(0, 3).Draw(t, "crash") == 0 {
-				at(disk, rapid.IntRange(1, 8).Draw(t, "call"), memfs.Fate{
-					Crash: true,
-					Loss:  rapid.SampledFrom(memfs.Losses()).Draw(t, "loss"),
-				})
-			}
-			results := s.may(m)
-			if err = s.run(l); err == nil {
-				m = results[len(results)-1]
-				results = nil
-			}
-			disk.SetHook(nil)
-			if err == nil {
-				continue
-			}
-			if !errors.Is(err, memfs.ErrCrashed) {
-				t.Fatalf("%s: %v", s.name, err)
-			}
-			var data []byte
-			if l, data, err = reopen(disk, opts); err != nil {
-				t.Fatalf("reopen after %s: %v", s.name, err)
-			}
-			if m, err = match(l, data, append([]model{m}, results...)); err != nil {
-				t.Fatalf("after a crash in %s: %v", s.name, err)
-			}
-		}
-		disk.Crash(memfs.LoseAll)
-		l, data, err := reopen(disk, opts)
-		if err != nil {
-			t.Fatalf("last reopen: %v", err)
-		}
-		if _, err := match(l, data, []model{m}); err != nil {
-			t.Fatalf("at the end: %v", err)
-		}
-	})
-}
-
-// drawStep draws a step that a member could take: entries that a snapshot
-// covers are committed and never replaced.
-func drawStep(t *rapid.T, m model) step {
-	committed := max(m.base.Index, m.snapshot.Index)
-	switch rapid.SampledFrom([]string{"append", "append", "append", "save", "cut", "reset"}).Draw(t, "kind") {
-	case "save":
-		if m.last() > committed {
-			index := core.Index(rapid.Uint64Range(uint64(committed)+1, uint64(m.last())).Draw(t, "index"))
-			meta, _ := m.at(index)
-			return saveStep(meta, fmt.Sprintf("state at %d", index))
-		}
-	case "cut":
-		return cutStep(core.Index(rapid.Uint64Range(0, uint64(m.snapshot.Index)).Draw(t, "to")))
-	case "reset":
-		meta := core.SnapshotMeta{
-			Index: committed + core.Index(rapid.Uint64Range(1, 6).Draw(t, "beyond")),
-			Term:  core.Term(rapid.Uint64Range(1, 5).Draw(t, "term")),
-		}
-		return resetStep(meta, fmt.Sprintf("installed %d", meta.Index))
-	}
-	var batches []Batch
-	for range rapid.IntRange(1, 3).Draw(t, "batches") {
-		h := hard(m.hard.Term+core.Term(rapid.IntRange(0, 1).Draw(t, "rise")), core.NodeID(rapid.IntRange(0, 3).Draw(t, "vote")), 1)
-		from := core.Index(rapid.Uint64Range(uint64(committed)+1, uint64(m.last())+1).Draw(t, "from"))
-		b := batch(h, from, h.Term, rapid.IntRange(0, 4).Draw(t, "count"), rapid.IntRange(0, 900).Draw(t, "size"))
-		batches = append(batches, b)
-		m = m.append(b)
-	}
-	return appendStep(batches...)
 }

@@ -12,6 +12,9 @@
 //     when the record was written. A bad record below a mark is corruption
 //     and refused with a [CorruptError]; one above every mark is the torn end
 //     of a write that nobody was promised, and is cut.
+//   - A snapshot carries the configuration as of its last entry, since the
+//     entries that said so may be gone. A [Chunk] is a piece of it, read and
+//     checked without the rest, for a leader that sends it to a follower.
 //   - An [FS] is the file system below: the operating system's, or the one in
 //     memory of package memfs, which loses what was not synced.
 //

@@ -17,6 +17,13 @@ var ErrClosed = errors.New("wal: the log is closed")
 // entries that it was to let go.
 var ErrNotCovered = errors.New("wal: no durable snapshot covers the cut")
 
+// ErrNoSnapshot is returned by SnapshotChunk when no snapshot was ever saved.
+var ErrNoSnapshot = errors.New("wal: there is no snapshot")
+
+// ErrVersion is wrapped when a file is of a version that this one does not
+// read. Nothing was changed; the version that wrote it reads it.
+var ErrVersion = errors.New("wal: a file of another version")
+
 // errEmptySnapshot refuses a snapshot of index 0, which stands for none.
 var errEmptySnapshot = errors.New("wal: a snapshot must cover at least one entry")
 

@@ -24,8 +24,8 @@ type Batch struct {
 }
 
 // Log is the durable log of one member. Append, Cut, Reset and Close are called
-// from one goroutine; SaveSnapshot and Snapshot may be called from others at the
-// same time and delay none of them. Close comes after all other calls.
+// from one goroutine; SaveSnapshot, Snapshot and SnapshotChunk may be called from
+// others at the same time and delay none of them. Close comes after all other calls.
 type Log struct {
 	fs       FS
 	dir      string
@@ -46,6 +46,8 @@ type Log struct {
 	mu        sync.Mutex          // guards the rest; never held over I/O
 	snapshots []core.SnapshotMeta // durable and not yet superseded, in order; zero if none
 	saves     uint64              // counts temporary files
+
+	loans loans // has a lock of its own
 }
 
 // Restored is what the disk held at Open.
@@ -117,18 +119,15 @@ func (l *Log) apply(batch Batch) {
 }
 
 // Reset makes a snapshot durable and then empties the log, which goes on
-// after meta.Index. The hard state stays.
-func (l *Log) Reset(meta core.SnapshotMeta, data []byte) error {
-	if err := l.usable(); err != nil {
+// after meta.Index with the configuration members. The hard state stays.
+func (l *Log) Reset(meta core.SnapshotMeta, members core.Membership, data []byte) error {
+	if err := l.takes(meta, members); err != nil {
 		return err
-	}
-	if meta.Index == 0 {
-		return errEmptySnapshot
 	}
 	if newest := l.newest(); meta.Index < newest.Index {
 		return fmt.Errorf("wal: reset to %d: the snapshot of %d is newer", meta.Index, newest.Index)
 	}
-	if err := l.saveSnapshot(meta, data); err != nil {
+	if err := l.saveSnapshot(meta, members, data); err != nil {
 		return l.fail(fmt.Errorf("wal: reset to %d: %w", meta.Index, err))
 	}
 	if err := l.restart(meta); err != nil {
@@ -183,7 +182,7 @@ func (l *Log) Close() error {
 	if l.closed.Swap(true) {
 		return ErrClosed
 	}
-	err := errors.Join(l.file.Close(), l.lock.Close())
+	err := errors.Join(l.loans.close(), l.file.Close(), l.lock.Close())
 	if failure := l.failure.Load(); failure != nil {
 		return *failure
 	}

@@ -120,6 +120,7 @@ func TestOneSyncAnAppend(t *testing.T) {
 // log goes on.
 func TestRefusedWithoutHarm(t *testing.T) {
 	five := core.SnapshotMeta{Index: 5, Term: 1}
+	six, unsorted := core.SnapshotMeta{Index: 6, Term: 1}, core.Membership{Voters: []core.NodeID{2, 1}}
 	wrongIndex := batch(hard(1, 1, 1), 8, 1, 2, 1)
 	wrongIndex.Entries[1].Index = 8
 	cases := []struct {
@@ -141,9 +142,11 @@ func TestRefusedWithoutHarm(t *testing.T) {
 			return l.Append(b)
 		}, "at most"},
 		{"cut beyond the snapshot", func(l *Log) error { return l.Cut(6) }, ErrNotCovered.Error()},
-		{"reset to before the snapshot", func(l *Log) error { return l.Reset(core.SnapshotMeta{Index: 4, Term: 1}, nil) }, "is newer"},
-		{"reset to nothing", func(l *Log) error { return l.Reset(core.SnapshotMeta{}, nil) }, "at least one entry"},
-		{"snapshot of nothing", func(l *Log) error { return l.SaveSnapshot(core.SnapshotMeta{}, nil) }, "at least one entry"},
+		{"reset to before the snapshot", func(l *Log) error { return l.Reset(core.SnapshotMeta{Index: 4, Term: 1}, core.Membership{}, nil) }, "is newer"},
+		{"reset to nothing", func(l *Log) error { return l.Reset(core.SnapshotMeta{}, core.Membership{}, nil) }, "at least one entry"},
+		{"snapshot of an impossible configuration", func(l *Log) error { return l.SaveSnapshot(six, unsorted, nil) }, "must be sorted"},
+		{"reset to an impossible configuration", func(l *Log) error { return l.Reset(six, unsorted, nil) }, "must be sorted"},
+		{"snapshot of nothing", func(l *Log) error { return l.SaveSnapshot(core.SnapshotMeta{}, core.Membership{}, nil) }, "at least one entry"},
 	}
 	disk, m := grown(t, smallSegments(), append(rotated(), saveStep(five, "five"), cutStep(5))...)
 	for _, c := range cases {
@@ -174,9 +177,9 @@ func TestSnapshotIsTheNewest(t *testing.T) {
 	}
 	check := func(want core.SnapshotMeta, content string) {
 		t.Helper()
-		meta, data, err := l.Snapshot()
-		if err != nil || meta != want || string(data) != content {
-			t.Fatalf("snapshot %+v %q, %v; want %+v %q", meta, data, err, want, content)
+		meta, members, data, err := l.Snapshot()
+		if err != nil || meta != want || !members.Equal(membersOf(want)) || string(data) != content {
+			t.Fatalf("snapshot %+v %v %q, %v; want %+v %q", meta, members, data, err, want, content)
 		}
 	}
 	one, two := core.SnapshotMeta{Index: 1, Term: 1}, core.SnapshotMeta{Index: 2, Term: 1}
@@ -191,16 +194,16 @@ func TestSnapshotIsTheNewest(t *testing.T) {
 		{one, "late", two, "two"},
 		{two, "two again", two, "two again"},
 	} {
-		if err := l.SaveSnapshot(save.meta, []byte(save.data)); err != nil {
+		if err := l.SaveSnapshot(save.meta, membersOf(save.meta), []byte(save.data)); err != nil {
 			t.Fatal(err)
 		}
 		check(save.want, save.left)
 	}
-	edit(t, disk, snapshotName(two), flip(38))
+	edit(t, disk, snapshotName(two), flip(46))
 	if l, _, err = reopen(disk, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.SaveSnapshot(two, []byte("two")); err != nil {
+	if err := l.SaveSnapshot(two, membersOf(two), []byte("two")); err != nil {
 		t.Fatal(err)
 	}
 	disk.SetHook(func(call memfs.Call) memfs.Fate {
@@ -209,7 +212,7 @@ func TestSnapshotIsTheNewest(t *testing.T) {
 		}
 		return memfs.Fate{}
 	})
-	if _, _, err := l.Snapshot(); !errors.Is(err, os.ErrPermission) {
+	if _, _, _, err := l.Snapshot(); !errors.Is(err, os.ErrPermission) {
 		t.Fatalf("snapshot that cannot be opened: %v", err)
 	}
 }
@@ -222,10 +225,11 @@ func TestFailureIsForGood(t *testing.T) {
 		call func(*Log) error
 	}{
 		{"append", func(l *Log) error { return l.Append(batch(hard(2, 1, 1), 4, 2, 1, 1)) }},
-		{"save", func(l *Log) error { return l.SaveSnapshot(meta, nil) }},
-		{"reset", func(l *Log) error { return l.Reset(meta, nil) }},
+		{"save", func(l *Log) error { return l.SaveSnapshot(meta, core.Membership{}, nil) }},
+		{"reset", func(l *Log) error { return l.Reset(meta, core.Membership{}, nil) }},
 		{"cut", func(l *Log) error { return l.Cut(0) }},
-		{"snapshot", func(l *Log) error { _, _, err := l.Snapshot(); return err }},
+		{"chunk", func(l *Log) error { _, err := l.SnapshotChunk(meta, 0, 1); return err }},
+		{"snapshot", func(l *Log) error { _, _, _, err := l.Snapshot(); return err }},
 		{"close", (*Log).Close},
 	}
 	for _, op := range []memfs.Op{memfs.OpWrite, memfs.OpSync} {
@@ -265,10 +269,11 @@ func TestClosedLogTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	meta := core.SnapshotMeta{Index: 1, Term: 1}
-	_, _, snapshotErr := l.Snapshot()
+	_, _, _, snapshotErr := l.Snapshot()
+	_, chunkErr := l.SnapshotChunk(meta, 0, 1)
 	for name, err := range map[string]error{
-		"append": l.Append(batch(hard(1, 1, 1), 1, 1, 1, 1)), "save": l.SaveSnapshot(meta, nil), "reset": l.Reset(meta, nil),
-		"cut": l.Cut(0), "snapshot": snapshotErr, "close": l.Close(),
+		"append": l.Append(batch(hard(1, 1, 1), 1, 1, 1, 1)), "save": l.SaveSnapshot(meta, core.Membership{}, nil), "reset": l.Reset(meta, core.Membership{}, nil),
+		"cut": l.Cut(0), "snapshot": snapshotErr, "chunk": chunkErr, "close": l.Close(),
 	} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s after Close: %v", name, err)
@@ -294,8 +299,12 @@ func TestSlowSaveDelaysNothing(t *testing.T) {
 		}
 		return memfs.Fate{}
 	})
-	go func() { saved <- l.SaveSnapshot(six, []byte("six")) }()
-	<-syncing
+	go func() { saved <- l.SaveSnapshot(six, membersOf(six), []byte("six")) }()
+	select {
+	case <-syncing:
+	case err := <-saved:
+		t.Fatalf("the snapshot was saved without a sync: %v", err)
+	}
 	for _, s := range []step{
 		appendStep(batch(hard(2, 1, 1), 8, 2, 3, 600)),
 		cutStep(3),
@@ -308,7 +317,7 @@ func TestSlowSaveDelaysNothing(t *testing.T) {
 		results := s.may(m)
 		m = results[len(results)-1]
 	}
-	if meta, data, err := l.Snapshot(); err != nil || meta != m.snapshot || !bytes.Equal(data, m.data) {
+	if meta, _, data, err := l.Snapshot(); err != nil || meta != m.snapshot || !bytes.Equal(data, m.data) {
 		t.Fatalf("snapshot %+v %q, %v", meta, data, err)
 	}
 	close(release)
@@ -336,13 +345,13 @@ func TestSnapshotWhileANewerOneIsSaved(t *testing.T) {
 	disk.SetHook(func(call memfs.Call) memfs.Fate {
 		if call.Op == memfs.OpOpen && filepath.Base(call.Name) == snapshotName(one) {
 			disk.SetHook(nil)
-			if err := l.SaveSnapshot(two, []byte("two")); err != nil {
+			if err := l.SaveSnapshot(two, membersOf(two), []byte("two")); err != nil {
 				t.Error(err)
 			}
 		}
 		return memfs.Fate{}
 	})
-	if meta, data, err := l.Snapshot(); err != nil || meta != two || string(data) != "two" {
+	if meta, _, data, err := l.Snapshot(); err != nil || meta != two || string(data) != "two" {
 		t.Fatalf("snapshot %+v %q, %v", meta, data, err)
 	}
 }

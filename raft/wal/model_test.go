@@ -13,6 +13,7 @@ import (
 type model struct {
 	hard     core.HardState
 	snapshot core.SnapshotMeta
+	members  core.Membership
 	data     []byte
 	base     core.SnapshotMeta // of the last restart
 	entries  []core.Entry      // all since the last restart
@@ -45,7 +46,7 @@ func (m model) append(batch Batch) model {
 }
 
 func (m model) save(meta core.SnapshotMeta, data []byte) model {
-	m.snapshot, m.data = meta, data
+	m.snapshot, m.members, m.data = meta, membersOf(meta), data
 	return m
 }
 
@@ -71,6 +72,8 @@ func (m model) differs(restored core.Restored, data []byte) string {
 		return fmt.Sprintf("hard state %+v, want %+v", restored.HardState, m.hard)
 	case restored.Snapshot != m.snapshot:
 		return fmt.Sprintf("snapshot %+v, want %+v", restored.Snapshot, m.snapshot)
+	case !restored.Members.Equal(m.members):
+		return fmt.Sprintf("configuration %v, want %v", restored.Members, m.members)
 	case !bytes.Equal(data, m.data):
 		return fmt.Sprintf("snapshot data %q, want %q", data, m.data)
 	case !found || base != restored.Base:
@@ -112,7 +115,7 @@ func appendStep(batches ...Batch) step {
 func saveStep(meta core.SnapshotMeta, data string) step {
 	return step{
 		name: fmt.Sprintf("save %+v", meta),
-		run:  func(l *Log) error { return l.SaveSnapshot(meta, []byte(data)) },
+		run:  func(l *Log) error { return l.SaveSnapshot(meta, membersOf(meta), []byte(data)) },
 		may:  func(m model) []model { return []model{m.save(meta, []byte(data))} },
 	}
 }
@@ -120,7 +123,7 @@ func saveStep(meta core.SnapshotMeta, data string) step {
 func resetStep(meta core.SnapshotMeta, data string) step {
 	return step{
 		name: fmt.Sprintf("reset %+v", meta),
-		run:  func(l *Log) error { return l.Reset(meta, []byte(data)) },
+		run:  func(l *Log) error { return l.Reset(meta, membersOf(meta), []byte(data)) },
 		may: func(m model) []model {
 			m = m.save(meta, []byte(data))
 			return []model{m, m.restart(meta)}
@@ -139,12 +142,22 @@ func cutStep(to core.Index) step {
 	}
 }
 
+// membersOf is the configuration that the tests save with a snapshot: another
+// one for each, some of them joint.
+func membersOf(meta core.SnapshotMeta) core.Membership {
+	m := core.Membership{Voters: []core.NodeID{1, 2, 3}, Learners: []core.NodeID{core.NodeID(meta.Index) + 9}}
+	if meta.Index%2 == 0 {
+		m.Outgoing = []core.NodeID{1, core.NodeID(meta.Term) + 3}
+	}
+	return m
+}
+
 // batch makes a batch of count entries of one term with data of size bytes.
 func batch(hard core.HardState, from core.Index, term core.Term, count, size int) Batch {
 	b := Batch{HardState: hard, From: from}
 	for i := range count {
 		index := from + core.Index(i)
-		entry := core.Entry{Index: index, Term: term, Kind: core.EntryKind(index % 2)}
+		entry := core.Entry{Index: index, Term: term, Kind: core.EntryKind(index % 3)}
 		if size > 0 {
 			entry.Data = bytes.Repeat([]byte{byte(index), byte(term)}, (size+1)/2)[:size]
 		}

@@ -26,7 +26,7 @@ func TestLogOnTheRealFileSystem(t *testing.T) {
 		if err != nil {
 			t.Fatalf("open %d: %v", i, err)
 		}
-		_, data, err := l.Snapshot()
+		_, _, data, err := l.Snapshot()
 		if err != nil {
 			t.Fatal(err)
 		}

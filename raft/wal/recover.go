@@ -45,6 +45,7 @@ type recovery struct {
 	numbers []uint64            // segments in the directory, in order
 	first   int                 // of numbers: those before it are void
 	broken  []core.SnapshotMeta // snapshots that cannot be read
+	members core.Membership     // of the newest snapshot that can
 	entries []core.Entry        // of the log, from its base on
 	last    []byte              // content of the last good segment
 	mark    position            // highest in the records replayed
@@ -82,13 +83,13 @@ func (r *recovery) list() error {
 		}
 		if meta, ok := parseSnapshotName(name); ok {
 			var corrupt *CorruptError
-			switch _, err := readSnapshot(r.fs, r.dir, meta); {
+			switch members, _, err := readSnapshot(r.fs, r.dir, meta); {
 			case errors.As(err, &corrupt):
 				r.broken = append(r.broken, meta)
 			case err != nil:
 				return err
 			default:
-				r.snapshots = append(r.snapshots, meta)
+				r.snapshots, r.members = append(r.snapshots, meta), members
 			}
 		}
 		if strings.HasPrefix(name, snapshotPrefix) && strings.HasSuffix(name, tempSuffix) {
@@ -283,6 +284,7 @@ func (r *recovery) reconcile() error {
 	r.restored = core.Restored{
 		HardState: r.state.hard,
 		Snapshot:  snapshot,
+		Members:   r.members,
 		Base:      r.state.base,
 		Entries:   r.entries,
 	}
@@ -298,7 +300,7 @@ func (r *recovery) brokenAfter(snapshot core.SnapshotMeta) bool {
 // be read, or one that is not there.
 func (r *recovery) refuseSnapshot(base core.SnapshotMeta) error {
 	if len(r.broken) > 0 {
-		_, err := readSnapshot(r.fs, r.dir, r.broken[len(r.broken)-1])
+		_, _, err := readSnapshot(r.fs, r.dir, r.broken[len(r.broken)-1])
 		return err
 	}
 	return &CorruptError{File: r.path(r.segments[0].number), Reason: fmt.Sprintf(

@@ -15,7 +15,7 @@ import (
 )
 
 // grown makes a disk with a log that the steps have made, closed properly.
-func grown(t *testing.T, opts Options, steps ...step) (*memfs.Disk, model) {
+func grown(t testing.TB, opts Options, steps ...step) (*memfs.Disk, model) {
 	t.Helper()
 	disk := memfs.New(1)
 	l, err := Open(disk.Mount(), testDir, opts)
@@ -146,7 +146,9 @@ func TestDamageIsRefused(t *testing.T) {
 		{"segment missing in the middle", rotated(), removal(segmentName(2)), segmentName(2), 0, "missing"},
 		{"first segment missing", rotated(), removal(segmentName(1)), segmentName(2), 0, "begins after entry 3"},
 		{"all segments missing beside a snapshot", withSnapshot, removal(segmentName(1), segmentName(2), segmentName(3)), segmentName(1), 0, "no segment"},
-		{"snapshot flipped below a cut log", cutBelow, flipIn(snapshotName(snapshot), 37), snapshotName(snapshot), 0, "data's checksum"},
+		{"snapshot flipped below a cut log", cutBelow, flipIn(snapshotName(snapshot), dataBegin(snapshot)), snapshotName(snapshot), 0, "data's checksum is wrong"},
+		{"snapshot's configuration flipped below a cut log", cutBelow, flipIn(snapshotName(snapshot), snapshotHeaderBytes), snapshotName(snapshot), 0, "configuration's checksum"},
+		{"snapshot's checksums flipped below a cut log", cutBelow, flipIn(snapshotName(snapshot), dataBegin(snapshot)-1), snapshotName(snapshot), 0, "checksum of the data's checksums"},
 		{"snapshot missing below a cut log", cutBelow, removal(snapshotName(snapshot)), segmentName(2), 0, "no snapshot covers"},
 		{"only start flipped after a reset", reset, flipIn(segmentName(4), 60), segmentName(4), 0, "begun before"},
 		{"only start emptied beside a snapshot", []step{saveStep(core.SnapshotMeta{Index: 1, Term: 1}, "one")}, truncateTo(segmentName(1), 0), segmentName(1), 0, "begun before"},
@@ -184,6 +186,11 @@ func TestDamageIsRefused(t *testing.T) {
 
 func flipIn(name string, offset int64) func(*testing.T, *memfs.Disk) {
 	return func(t *testing.T, disk *memfs.Disk) { edit(t, disk, name, flip(offset)) }
+}
+
+// dataBegin is where the data of a short snapshot of the tests begins.
+func dataBegin(meta core.SnapshotMeta) int64 {
+	return int64(len(encodeSnapshotHead(meta, membersOf(meta), []byte("short"))))
 }
 
 func truncateTo(name string, size int64) func(*testing.T, *memfs.Disk) {
@@ -274,7 +281,7 @@ func TestOldFilesAreSweptAway(t *testing.T) {
 	meta := core.SnapshotMeta{Index: 5, Term: 1}
 	older := core.SnapshotMeta{Index: 2, Term: 1}
 	disk, m := grown(t, smallSegments(), append(rotated(), saveStep(meta, "five"))...)
-	write(t, disk, snapshotName(older), append(encodeSnapshotHeader(older, nil), 0)[:snapshotHeaderBytes])
+	write(t, disk, snapshotName(older), encodeSnapshotHead(older, core.Membership{}, nil))
 	write(t, disk, snapshotName(meta)+".7"+tempSuffix, []byte("half"))
 	write(t, disk, "notes", []byte("not ours"))
 	fsys := disk.Mount()

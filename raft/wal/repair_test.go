@@ -70,7 +70,7 @@ func TestBrokenSnapshotIsMadeUpForByTheLog(t *testing.T) {
 	if len(repairs) != 1 || repairs[0].File != filepath.Join(testDir, snapshotName(meta)) {
 		t.Fatalf("repairs %+v", repairs)
 	}
-	m.snapshot, m.data = core.SnapshotMeta{}, nil
+	m.snapshot, m.members, m.data = core.SnapshotMeta{}, core.Membership{}, nil
 	if why := m.differs(l.Restored(), nil); why != "" {
 		t.Fatal(why)
 	}
@@ -83,9 +83,9 @@ func TestBrokenSnapshotOfAnotherLog(t *testing.T) {
 	newer := core.SnapshotMeta{Index: 60, Term: 2}
 	disk, _ := grown(t, smallSegments(), rotated()...)
 	for meta, data := range map[core.SnapshotMeta]string{{Index: 50, Term: 2}: "fifty", newer: "sixty"} {
-		write(t, disk, snapshotName(meta), append(encodeSnapshotHeader(meta, []byte(data)), data...))
+		write(t, disk, snapshotName(meta), append(encodeSnapshotHead(meta, membersOf(meta), []byte(data)), data...))
 	}
-	edit(t, disk, snapshotName(newer), flip(40))
+	edit(t, disk, snapshotName(newer), flip(44))
 	_, err := Open(disk.Mount(), testDir, smallSegments())
 	var corrupt *CorruptError
 	if !errors.As(err, &corrupt) || corrupt.File != filepath.Join(testDir, snapshotName(newer)) {

@@ -52,15 +52,24 @@ func readHead(fs FS, name string, limit int64) ([]byte, error) {
 		size = min(size, limit)
 	}
 	var content []byte
-	if err == nil && size > 0 {
-		content = make([]byte, size)
-		var n int
-		if n, err = file.ReadAt(content, 0); errors.Is(err, io.EOF) && n == len(content) {
-			err = nil
-		}
+	if err == nil {
+		content, err = readPiece(file, 0, size)
 	}
 	if err = cmp.Or(err, file.Close()); err != nil {
 		return nil, fmt.Errorf("wal: read %s: %w", name, err)
+	}
+	return content, nil
+}
+
+// readPiece reads size bytes of a file from offset on, all of which must be
+// there.
+func readPiece(file File, offset, size int64) ([]byte, error) {
+	if size == 0 {
+		return nil, nil
+	}
+	content := make([]byte, size)
+	if n, err := file.ReadAt(content, offset); err != nil && (n < len(content) || !errors.Is(err, io.EOF)) {
+		return nil, err
 	}
 	return content, nil
 }

@@ -2,10 +2,8 @@ package wal
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -15,24 +13,10 @@ import (
 	"partita/raft/core"
 )
 
-// A snapshot is a file of its own, written under another name, synced, and
-// then renamed, so that a crash leaves it whole or not at all. Little-endian;
-// the header's CRC32C covers bytes 8 to 36.
-//
-//	   0               4               8              12              16
-//	   +---------------+---------------+---------------+---------------+
-//	 0 | magic "PSN1"  | header CRC    | data CRC      | index ...     |
-//	   +---------------+---------------+---------------+---------------+
-//	16 |  ... index    | term                          | data length.. |
-//	   +---------------+-------------------------------+---------------+
-//	32 | ..data length | data ...
-//	   +---------------+
 const (
-	snapshotMagic       = "PSN1"
-	snapshotHeaderBytes = 36
-	snapshotPrefix      = "snapshot-"
-	snapshotSuffix      = ".snap"
-	tempSuffix          = ".tmp"
+	snapshotPrefix = "snapshot-"
+	snapshotSuffix = ".snap"
+	tempSuffix     = ".tmp"
 )
 
 func snapshotName(meta core.SnapshotMeta) string {
@@ -52,59 +36,6 @@ func parseSnapshotName(name string) (core.SnapshotMeta, bool) {
 	return meta, err == nil && err2 == nil && snapshotName(meta) == name
 }
 
-// encodeSnapshotHeader gives what stands before the data.
-func encodeSnapshotHeader(meta core.SnapshotMeta, data []byte) []byte {
-	b := make([]byte, snapshotHeaderBytes)
-	copy(b, snapshotMagic)
-	binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(data, castagnoli))
-	binary.LittleEndian.PutUint64(b[12:], uint64(meta.Index))
-	binary.LittleEndian.PutUint64(b[20:], uint64(meta.Term))
-	binary.LittleEndian.PutUint64(b[28:], uint64(len(data)))
-	binary.LittleEndian.PutUint32(b[4:], crc32.Checksum(b[8:], castagnoli))
-	return b
-}
-
-// decodeSnapshot reads a snapshot file. The data is not copied.
-func decodeSnapshot(b []byte) (core.SnapshotMeta, []byte, error) {
-	var none core.SnapshotMeta
-	switch {
-	case len(b) < snapshotHeaderBytes:
-		return none, nil, fmt.Errorf("%d bytes are too few for a snapshot", len(b))
-	case string(b[:4]) != snapshotMagic:
-		return none, nil, errors.New("this is no snapshot")
-	case binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(b[8:snapshotHeaderBytes], castagnoli):
-		return none, nil, errors.New("the header's checksum is wrong")
-	}
-	data := b[snapshotHeaderBytes:]
-	if length := binary.LittleEndian.Uint64(b[28:]); length != uint64(len(data)) {
-		return none, nil, fmt.Errorf("%d bytes of data, want %d", len(data), length)
-	}
-	if binary.LittleEndian.Uint32(b[8:]) != crc32.Checksum(data, castagnoli) {
-		return none, nil, errors.New("the data's checksum is wrong")
-	}
-	return core.SnapshotMeta{
-		Index: core.Index(binary.LittleEndian.Uint64(b[12:])),
-		Term:  core.Term(binary.LittleEndian.Uint64(b[20:])),
-	}, data, nil
-}
-
-// readSnapshot reads and checks the snapshot of that name.
-func readSnapshot(fsys FS, dir string, meta core.SnapshotMeta) ([]byte, error) {
-	name := filepath.Join(dir, snapshotName(meta))
-	content, err := readAll(fsys, name)
-	if err != nil {
-		return nil, err
-	}
-	found, data, err := decodeSnapshot(content)
-	if err == nil && found != meta {
-		err = fmt.Errorf("it is of index %d and term %d", found.Index, found.Term)
-	}
-	if err != nil {
-		return nil, &CorruptError{File: name, Reason: err.Error()}
-	}
-	return data, nil
-}
-
 // newest is the newest durable snapshot.
 func (l *Log) newest() core.SnapshotMeta {
 	l.mu.Lock()
@@ -112,42 +43,61 @@ func (l *Log) newest() core.SnapshotMeta {
 	return l.snapshots[len(l.snapshots)-1]
 }
 
-// Snapshot is the newest saved snapshot and its data, or zero if there is
-// none.
-func (l *Log) Snapshot() (core.SnapshotMeta, []byte, error) {
+// Snapshot is the newest saved snapshot: the configuration as of it and its
+// data. All is zero if there is none.
+func (l *Log) Snapshot() (core.SnapshotMeta, core.Membership, []byte, error) {
 	for {
 		if err := l.usable(); err != nil {
-			return core.SnapshotMeta{}, nil, err
+			return core.SnapshotMeta{}, core.Membership{}, nil, err
 		}
 		meta := l.newest()
 		if meta == (core.SnapshotMeta{}) {
-			return meta, nil, nil
+			return meta, core.Membership{}, nil, nil
 		}
-		data, err := readSnapshot(l.fs, l.dir, meta)
-		if errors.Is(err, fs.ErrNotExist) && l.newest() != meta {
-			continue // a newer one took its place meanwhile
+		members, data, err := readSnapshot(l.fs, l.dir, meta)
+		if l.superseded(meta, err) {
+			continue
 		}
 		if err != nil {
-			return core.SnapshotMeta{}, nil, err
+			return core.SnapshotMeta{}, core.Membership{}, nil, err
 		}
-		return meta, data, nil
+		return meta, members, data, nil
 	}
 }
 
-// SaveSnapshot makes a snapshot durable beside the log, which stays as it is.
-// One that is older than the newest is not needed and not written.
-func (l *Log) SaveSnapshot(meta core.SnapshotMeta, data []byte) error {
+// superseded says whether a snapshot could not be read because a newer one
+// took its place meanwhile.
+func (l *Log) superseded(meta core.SnapshotMeta, err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && l.newest() != meta
+}
+
+// SaveSnapshot makes a snapshot durable beside the log, which stays as it is;
+// members is the configuration as of meta. One that is older than the newest is
+// not needed and not written.
+func (l *Log) SaveSnapshot(meta core.SnapshotMeta, members core.Membership, data []byte) error {
+	if err := l.takes(meta, members); err != nil {
+		return err
+	}
+	if meta.Index < l.newest().Index {
+		return nil
+	}
+	if err := l.saveSnapshot(meta, members, data); err != nil {
+		return l.fail(fmt.Errorf("wal: save snapshot %d: %w", meta.Index, err))
+	}
+	return nil
+}
+
+// takes says why a snapshot cannot be saved. What could not be read again is not
+// written either.
+func (l *Log) takes(meta core.SnapshotMeta, members core.Membership) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
 	if meta.Index == 0 {
 		return errEmptySnapshot
 	}
-	if meta.Index < l.newest().Index {
-		return nil
-	}
-	if err := l.saveSnapshot(meta, data); err != nil {
-		return l.fail(fmt.Errorf("wal: save snapshot %d: %w", meta.Index, err))
+	if err := members.Validate(); err != nil {
+		return fmt.Errorf("wal: save snapshot %d: %w", meta.Index, err)
 	}
 	return nil
 }
@@ -155,7 +105,7 @@ func (l *Log) SaveSnapshot(meta core.SnapshotMeta, data []byte) error {
 // saveSnapshot writes, syncs, renames, syncs the directory, and only then
 // lets older snapshots go. Each save has a temporary file of its own: two may
 // run at once, and none waits for another.
-func (l *Log) saveSnapshot(meta core.SnapshotMeta, data []byte) error {
+func (l *Log) saveSnapshot(meta core.SnapshotMeta, members core.Membership, data []byte) error {
 	l.mu.Lock()
 	l.saves++
 	temp := filepath.Join(l.dir, fmt.Sprintf("%s.%d%s", snapshotName(meta), l.saves, tempSuffix))
@@ -164,8 +114,9 @@ func (l *Log) saveSnapshot(meta core.SnapshotMeta, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err = file.WriteAt(encodeSnapshotHeader(meta, data), 0); err == nil {
-		_, err = file.WriteAt(data, snapshotHeaderBytes)
+	head := encodeSnapshotHead(meta, members, data)
+	if _, err = file.WriteAt(head, 0); err == nil {
+		_, err = file.WriteAt(data, int64(len(head)))
 	}
 	if err == nil {
 		err = file.Sync()

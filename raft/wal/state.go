@@ -94,10 +94,9 @@ func (s *state) holds(meta core.SnapshotMeta) bool {
 	if meta.Index < s.base.Index || meta.Index > s.last {
 		return false
 	}
-	for _, r := range slices.Backward(s.runs) {
-		if r.from <= meta.Index {
-			return r.term == meta.Term
-		}
+	i := len(s.runs) - 1
+	for s.runs[i].from > meta.Index {
+		i--
 	}
-	return false
+	return s.runs[i].term == meta.Term
 }

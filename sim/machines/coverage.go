@@ -19,9 +19,23 @@ const (
 	forwardedWrites
 	forwardedReads
 	readsConfirmed
+	leaseReads
+	leasesMissed
+	overloads
+	jointConfigurations
+	promotions
+	configurationsReverted
+	transfers
+	transfersAbandoned
+	chunksSent
+	chunksResent
 	requestsBatched
 	overwritten
 	lostForwards
+	sessionsOpened
+	sessionsDeduplicated
+	sessionsExpired
+	sessionsRefused
 	syncsShared
 	messagesSent
 	messagesHeld
@@ -46,13 +60,27 @@ const (
 var counterNames = [numCounters]string{
 	"elections", "leaders elected", "leaders stepped down", "pre-votes refused", "votes refused", "appends refused", "truncations",
 	"snapshots taken", "snapshots installed", "snapshots restored at boot", "torn tails cut", "segments begun",
-	"forwarded writes", "forwarded reads", "reads confirmed", "requests batched", "writes overwritten", "forwards lost", "syncs shared by batches",
+	"forwarded writes", "forwarded reads", "reads confirmed", "lease reads served", "lease reads refused", "proposals refused as overloaded",
+	"joint configurations", "learners promoted", "configurations truncated", "leaders transferred", "transfers abandoned", "chunks sent", "chunks resent",
+	"requests batched", "writes overwritten", "forwards lost",
+	"sessions opened", "sessions deduplicated", "sessions expired", "sessions refused", "syncs shared by batches",
 	"messages sent", "messages held back by a cut", "messages lost", "messages duplicated", "messages reordered", "messages delayed",
 	"boots", "kills", "power losses", "unsynced writes lost", "unsynced names lost", "syncs failed", "writes failed", "syncs slowed", "pauses", "clock changes",
 }
 
 // count counts one.
 func (c *Cluster) count(what counter) { c.coverage[what]++ }
+
+// countSessions counts what a process's state machine did with sessions since
+// it was last asked. Every node does it, so that three count each thrice.
+func (p *process) countSessions() {
+	now, before, all := p.service.SessionCounts(), p.sessions, &p.m.cluster.coverage
+	all[sessionsOpened] += int(now.Opened - before.Opened)
+	all[sessionsDeduplicated] += int(now.Deduplicated - before.Deduplicated)
+	all[sessionsExpired] += int(now.Expired - before.Expired)
+	all[sessionsRefused] += int(now.Refused - before.Refused)
+	p.sessions = now
+}
 
 // Counters lists the names of everything that is counted, in order.
 func Counters() []string { return counterNames[:] }
