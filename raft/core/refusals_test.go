@@ -29,6 +29,7 @@ func TestConfigIsValidated(t *testing.T) {
 		"max inflight bytes":    func(c *Config) { c.MaxInflightBytes = 0 },
 		"max uncommitted bytes": func(c *Config) { c.MaxUncommittedBytes = 0 },
 		"snapshot chunk":        func(c *Config) { c.SnapshotChunk = 0 },
+		"max tail bytes":        func(c *Config) { c.MaxTailBytes = -1 },
 		"drift":                 func(c *Config) { c.LeaseDriftPPM = 1_000_000 },
 	} {
 		cfg := goodConfig()
