@@ -35,6 +35,9 @@ func (s *stage) run(line string) (lines []string, err error) {
 	default:
 		err = command(w)
 	}
+	if key := w.strange(); err == nil && key != "" && w.plain[0] != "inject" {
+		err = fmt.Errorf("%s= means nothing here", key)
+	}
 	switch {
 	case quiet:
 		s.lines = nil
@@ -107,7 +110,7 @@ func (s *stage) onRestart(w words) error {
 		"term": &a.disk.hard.Term, "log": &a.disk.entries, "base": &a.disk.base,
 		"snapshot": &a.disk.snapshot, "members": &a.disk.members, "data": &a.disk.data,
 	} {
-		if text, ok := w.pairs[key]; ok {
+		if text, ok := w.value(key); ok {
 			v := reflect.ValueOf(field).Elem()
 			v.SetZero()
 			if err := readField(v, text); err != nil {

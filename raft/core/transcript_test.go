@@ -101,20 +101,25 @@ func difference(want, got string) string {
 		strings.Join(a[i:min(i+5, len(a))], "\n"), strings.Join(b[i:min(i+5, len(b))], "\n"))
 }
 
-// words are a command taken apart: words in order, and key=value pairs.
+// words are a command taken apart: words in order, and key=value pairs, with
+// which of those were asked for.
 type words struct {
 	plain []string
 	pairs map[string]string
+	asked map[string]bool
 }
 
 // split takes a line apart at its spaces, but for those in brackets and quotes.
 func split(line string) (list []string) {
-	depth, quoted, word := 0, false, ""
+	depth, quoted, escaped, word := 0, false, false, ""
 	for _, r := range line + " " {
 		switch {
+		case escaped:
+			escaped = false
 		case r == '"':
 			quoted = !quoted
 		case quoted:
+			escaped = r == '\\'
 		case strings.ContainsRune("[{", r):
 			depth++
 		case strings.ContainsRune("]}", r):
@@ -129,11 +134,14 @@ func split(line string) (list []string) {
 		}
 		word += string(r)
 	}
+	if word != "" {
+		panic(fmt.Sprintf("a bracket or a quote is not closed in %q", word))
+	}
 	return list
 }
 
 func parse(line string) words {
-	w := words{pairs: map[string]string{}}
+	w := words{pairs: map[string]string{}, asked: map[string]bool{}}
 	for _, word := range split(line) {
 		if key, value, ok := strings.Cut(word, "="); ok {
 			w.pairs[key] = value
@@ -147,9 +155,26 @@ func parse(line string) words {
 // has says whether a plain word is there.
 func (w words) has(word string) bool { return slices.Contains(w.plain, word) }
 
+// value gives what belongs to a key.
+func (w words) value(key string) (string, bool) {
+	w.asked[key] = true
+	text, ok := w.pairs[key]
+	return text, ok
+}
+
+// strange gives a key that the command did not ask for.
+func (w words) strange() string {
+	for key := range w.pairs {
+		if !w.asked[key] {
+			return key
+		}
+	}
+	return ""
+}
+
 // number gives the number that belongs to a key, or what it is without the key.
 func (w words) number(key string, otherwise int) int {
-	text, ok := w.pairs[key]
+	text, ok := w.value(key)
 	if !ok {
 		return otherwise
 	}
