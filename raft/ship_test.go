@@ -75,7 +75,7 @@ func TestFollowerThatComesBackGetsTheNewestSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
 		c.snapshotEvery = 20
-		c.config = func(cfg *raft.Config) { cfg.CompactTail = 5 }
+		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.SnapshotChunk = 5, 50 }
 		c.startAll()
 		defer c.stopAll()
 		leader := c.leader()
