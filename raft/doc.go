@@ -19,6 +19,8 @@
 //
 // # Embedding it
 //
+// docs/guide.md goes through all of it, and the examples are a small service.
+//
 // Open a storage and a transport, make an apply channel, call [Make], and
 // receive from the channel until [Raft.Stop] closes it: every member applies
 // the same entries in the same order (§5.4.3, state machine safety). An entry
@@ -40,6 +42,13 @@
 // trusts clocks: no member's may be off by more than Config.LeaseDrift, and a
 // machine that was suspended, with its monotonic clock, breaks that.
 //
+// After every so many entries the service calls [Raft.Snapshot] with its
+// state, and the log below is let go (§7).
+//
+// When the storage fails nothing is promised any more: the member falls silent,
+// no request ends well, [Raft.Failed] closes, and the process is best ended,
+// since no one knows what is on the disk.
+//
 // # Members come and go
 //
 // A cluster begins with Config.Voters, the same on each of them. One that
@@ -49,13 +58,6 @@
 // by way of a joint configuration (§6). One that is removed falls silent by itself
 // and can then be stopped. [Raft.TransferLeadership] lets a voter lead whom the
 // leader chooses (thesis §3.10), before it is stopped for instance.
-//
-// After every so many entries the service calls [Raft.Snapshot] with its
-// state, and the log below is let go (§7).
-//
-// When the storage fails nothing is promised any more: the member falls silent,
-// no request ends well, [Raft.Failed] closes, and the process is best ended,
-// since no one knows what is on the disk.
 //
 // # Who waits for what
 //
