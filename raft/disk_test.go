@@ -29,7 +29,7 @@ func TestAnyFailureOfTheDiskSilencesTheMember(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCluster(t, 4)
 				c.snapshotEvery = 50
-				c.config = func(cfg *raft.Config) { cfg.CompactTail = 5 }
+				c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.MaxTailBytes = 5, 0 }
 				c.startAll()
 				defer c.stopAll()
 				leader := c.leader()
@@ -50,6 +50,9 @@ func TestAnyFailureOfTheDiskSilencesTheMember(t *testing.T) {
 				for limit := time.Now().Add(time.Minute); m.Err() == nil && time.Now().Before(limit); {
 					ended.ask(m.Raft)
 					<-time.After(10 * time.Millisecond)
+				}
+				if m.Err() == nil {
+					t.Fatal("the call was never made")
 				}
 				<-m.Failed()
 				sent, well := c.network.sent(broken), ended.count()

@@ -43,7 +43,7 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 5)
 		c.waiting, c.snapshotEvery = ids(4, 5), 100
-		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.SnapshotChunk = 10, 100 }
+		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.MaxTailBytes, cfg.SnapshotChunk = 10, 0, 100 }
 		c.startAll()
 		defer c.stopAll()
 		first := c.leader(1, 2, 3)

@@ -26,7 +26,9 @@ func TestSnapshotIsStreamedWhileNewerOnesAreSaved(t *testing.T) {
 		c.network.split(1, far)
 		c.propose(leader, "before", 500)
 		c.agree(c.others(far)...)
-		<-time.After(10 * time.Second)
+		<-time.After(10 * time.Second) // until it counts as gone, and its entries are cut
+		c.propose(leader, "later", 100)
+		c.agree(c.others(far)...)
 		synctest.Wait()
 
 		m := c.members[leader]
@@ -75,7 +77,7 @@ func TestFollowerThatComesBackGetsTheNewestSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
 		c.snapshotEvery = 20
-		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.SnapshotChunk = 5, 50 }
+		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.MaxTailBytes, cfg.SnapshotChunk = 5, 0, 50 }
 		c.startAll()
 		defer c.stopAll()
 		leader := c.leader()
