@@ -242,6 +242,9 @@ func TestLeadIsTransferred(t *testing.T) {
 			if err := c.members[leader].TransferLeadership(t.Context(), to); err != nil {
 				t.Fatalf("from %d to %d: %v", leader, to, err)
 			}
+			if _, leads := c.members[leader].GetState(); leads {
+				t.Error("the old leader still says that it leads")
+			}
 			if c.leader() != to {
 				t.Fatalf("%d leads, not %d", c.leader(), to)
 			}
