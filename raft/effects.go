@@ -52,6 +52,7 @@ func (r *Raft) execute(e core.Effect) {
 		r.readReady(e)
 	case core.TransferDone:
 		r.counters.transfers.Add(1)
+		r.publish() // so that who asked does not find the old leader
 		o.settleTransfer(e.ID, nil)
 	case core.Refused:
 		r.refused(e)

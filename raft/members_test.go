@@ -43,7 +43,7 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 5)
 		c.waiting, c.snapshotEvery = ids(4, 5), 100
-		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.SnapshotChunk = 10, 100 }
+		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.MaxTailBytes, cfg.SnapshotChunk = 10, 0, 100 }
 		c.startAll()
 		defer c.stopAll()
 		first := c.leader(1, 2, 3)
@@ -241,6 +241,9 @@ func TestLeadIsTransferred(t *testing.T) {
 			began := time.Now()
 			if err := c.members[leader].TransferLeadership(t.Context(), to); err != nil {
 				t.Fatalf("from %d to %d: %v", leader, to, err)
+			}
+			if _, leads := c.members[leader].GetState(); leads {
+				t.Error("the old leader still says that it leads")
 			}
 			if c.leader() != to {
 				t.Fatalf("%d leads, not %d", c.leader(), to)

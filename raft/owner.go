@@ -179,6 +179,9 @@ func (r *Raft) takeEvents() {
 		r.step(ev)
 		if applied, ok := ev.(core.Applied); ok {
 			o.applied = max(o.applied, applied.Index)
+			if len(o.changes) > 0 {
+				r.publish() // so that who asked finds what came of it
+			}
 			o.settleChanges()
 		}
 	}

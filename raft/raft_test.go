@@ -171,7 +171,7 @@ func TestFollowerCatchesUpBySnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
 		c.snapshotEvery = 100
-		c.config = func(cfg *raft.Config) { cfg.CompactTail = 10 }
+		c.config = func(cfg *raft.Config) { cfg.CompactTail, cfg.MaxTailBytes = 10, 0 }
 		c.startAll()
 		defer c.stopAll()
 		leader := c.leader()
