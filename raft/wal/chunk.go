@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"partita/raft/core"
 )
@@ -20,10 +21,12 @@ type Chunk struct {
 
 // SnapshotChunk reads up to size bytes of the snapshot meta from offset on,
 // fewer only at its end, and checks them without reading the rest. It may be
-// asked chunk after chunk while newer snapshots are saved. If the log does not
-// hold that piece any more, because a newer snapshot has taken its place or it
-// is of no such length, what is read is the beginning of the newest: Snapshot
-// and Offset of the chunk say so. ErrNoSnapshot if there is none at all.
+// asked chunk after chunk while newer snapshots are saved: one that is being read
+// stays until its last piece was, or until lentSaves others have been saved since
+// a piece of it was asked for. If the log does not hold the piece, because a newer snapshot
+// has taken its place, what is read is the beginning of the newest, and the
+// beginning of meta if it is of no such length: Snapshot and Offset of the chunk
+// say so. ErrNoSnapshot if there is none at all.
 func (l *Log) SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (Chunk, error) {
 	if size < 1 {
 		return Chunk{}, fmt.Errorf("wal: read a chunk of %d bytes; at least 1 is needed", size)
@@ -32,19 +35,48 @@ func (l *Log) SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (Ch
 		if err := l.usable(); err != nil {
 			return Chunk{}, err
 		}
-		newest := l.newest()
-		if newest == (core.SnapshotMeta{}) {
+		held := l.lend(meta)
+		if held == (core.SnapshotMeta{}) {
 			return Chunk{}, ErrNoSnapshot
 		}
-		if newest != meta {
+		if held != meta {
 			offset = 0
 		}
-		chunk, err := readChunk(l.fs, l.dir, newest, offset, size)
-		if l.superseded(newest, err) {
+		chunk, err := readChunk(l.fs, l.dir, held, offset, size)
+		if l.superseded(held, err) {
 			continue
+		}
+		if err == nil && chunk.Done {
+			l.takeBack(held)
 		}
 		return chunk, err
 	}
+}
+
+// lentSaves is how many snapshots may be saved while nobody asks for a piece
+// of an older one, before that goes although it was not read to its end.
+const lentSaves = 64
+
+// lend notes that a snapshot is being read and so stays, or if it is gone the
+// newest, and says which.
+func (l *Log) lend(meta core.SnapshotMeta) core.SnapshotMeta {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !slices.Contains(l.snapshots, meta) {
+		meta = l.snapshots[len(l.snapshots)-1]
+	}
+	if l.lent == nil {
+		l.lent = map[core.SnapshotMeta]uint64{}
+	}
+	l.lent[meta] = l.saves
+	return meta
+}
+
+// takeBack lets a snapshot go with the next save, if it is not the newest.
+func (l *Log) takeBack(meta core.SnapshotMeta) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.lent, meta)
 }
 
 // readChunk reads a piece of the snapshot of that name, or its beginning if it

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,9 +52,12 @@ func TestChunksAreThePiecesOfTheNewest(t *testing.T) {
 			t.Fatal(err)
 		}
 		var newest Chunk
+		there, lent := map[core.SnapshotMeta]Chunk{}, map[core.SnapshotMeta]bool{} // on disk; being read
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
 			switch rapid.SampledFrom([]string{"save", "reset", "restart", "chunk", "chunk", "chunk"}).Draw(t, "step") {
 			case "restart":
+				clear(lent) // and the older ones are swept
+				maps.DeleteFunc(there, func(meta core.SnapshotMeta, _ Chunk) bool { return meta != newest.Snapshot })
 				if l, _, err = reopen(disk, Options{}); err != nil {
 					t.Fatal(err)
 				}
@@ -62,9 +67,14 @@ func TestChunksAreThePiecesOfTheNewest(t *testing.T) {
 				offset := rapid.Uint64Range(0, uint64(len(newest.Data))+10).Draw(t, "offset")
 				size := rapid.IntRange(1, 3*blockBytes).Draw(t, "size")
 				chunk, err := l.SnapshotChunk(meta, offset, size)
-				if why := differsFromPiece(newest, meta, offset, size, chunk, err); why != "" {
+				want, held := there[meta]
+				if !held {
+					want = newest
+				}
+				if why := differsFromPiece(want, meta, offset, size, chunk, err); why != "" {
 					t.Fatalf("%d bytes at %d of %+v: %s", size, offset, meta, why)
 				}
+				lent[want.Snapshot] = !chunk.Done
 			default:
 				meta := core.SnapshotMeta{Index: newest.Snapshot.Index + 1, Term: 1}
 				size := rapid.OneOf(rapid.IntRange(0, 10), rapid.IntRange(blockBytes-1, blockBytes+1), rapid.IntRange(0, 3*blockBytes)).Draw(t, "length")
@@ -76,6 +86,8 @@ func TestChunksAreThePiecesOfTheNewest(t *testing.T) {
 				if err := save(meta, newest.Members, newest.Data); err != nil {
 					t.Fatal(err)
 				}
+				maps.DeleteFunc(there, func(meta core.SnapshotMeta, _ Chunk) bool { return !lent[meta] })
+				there[meta] = newest
 			}
 		}
 	})
@@ -107,8 +119,71 @@ func differsFromPiece(newest Chunk, meta core.SnapshotMeta, offset uint64, size 
 	return ""
 }
 
-// TestSnapshotReplacedWhileAChunkIsRead: before the file is opened the newest
-// is read from its beginning; after that, what was asked for.
+// TestOneThatIsReadStays: a snapshot that is read piece by piece stays while
+// others are saved, until it was read to its end or nobody has asked for too long.
+func TestOneThatIsReadStays(t *testing.T) {
+	next := core.SnapshotMeta{Index: 4, Term: 2}
+	save := func(l *Log, times int) {
+		for range times {
+			next.Index++
+			if err := l.SaveSnapshot(next, membersOf(next), []byte("newer")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cases := []struct {
+		name     string
+		pieces   int // of a thousand bytes that are read of it
+		size     int
+		saves    int // between one piece and the next
+		stays    bool
+		onlyLast bool // the saves come before the last of the pieces alone
+	}{
+		{"one piece of many", 1, 1000, 3, true, false},
+		{"many pieces, with many saves", 20, 1000, lentSaves, true, false},
+		{"nobody asks for long", 2, 1000, lentSaves + 1, false, true},
+		{"to its end", 1, 4 * blockBytes, 1, false, false},
+		{"never", 0, 0, 1, false, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			next.Index = 4
+			_, l, whole := saved(t)
+			offset := uint64(0)
+			for i := range c.pieces {
+				chunk, err := l.SnapshotChunk(whole.Snapshot, offset, c.size)
+				if why := differsFromPiece(whole, whole.Snapshot, offset, c.size, chunk, err); why != "" {
+					t.Fatalf("piece %d: %s", i, why)
+				}
+				offset += uint64(len(chunk.Data))
+				if !c.onlyLast || i == c.pieces-1 {
+					save(l, c.saves)
+				}
+			}
+			if c.pieces == 0 {
+				save(l, c.saves)
+			}
+			chunk, err := l.SnapshotChunk(whole.Snapshot, 0, 10)
+			want := whole
+			if !c.stays {
+				want = Chunk{Snapshot: next, Members: membersOf(next), Data: []byte("newer")}
+			}
+			if why := differsFromPiece(want, whole.Snapshot, 0, 10, chunk, err); why != "" {
+				t.Fatal(why)
+			}
+			// When it is not wanted any more its file goes with the next save.
+			if _, err := l.SnapshotChunk(whole.Snapshot, 0, 4*blockBytes); err != nil {
+				t.Fatal(err)
+			}
+			save(l, 1)
+			if _, err := l.fs.Open(filepath.Join(l.dir, snapshotName(whole.Snapshot))); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("its file: %v", err)
+			}
+		})
+	}
+}
+
+// TestSnapshotReplacedWhileAChunkIsRead: what was asked for is read.
 func TestSnapshotReplacedWhileAChunkIsRead(t *testing.T) {
 	newer := core.SnapshotMeta{Index: 9, Term: 2}
 	for _, op := range []memfs.Op{memfs.OpOpen, memfs.OpSize, memfs.OpRead} {
@@ -124,11 +199,7 @@ func TestSnapshotReplacedWhileAChunkIsRead(t *testing.T) {
 				return memfs.Fate{}
 			})
 			chunk, err := l.SnapshotChunk(whole.Snapshot, 100, 50)
-			want := whole
-			if op == memfs.OpOpen {
-				want = Chunk{Snapshot: newer, Members: membersOf(newer), Data: []byte("nine")}
-			}
-			if why := differsFromPiece(want, whole.Snapshot, 100, 50, chunk, err); why != "" {
+			if why := differsFromPiece(whole, whole.Snapshot, 100, 50, chunk, err); why != "" {
 				t.Fatal(why)
 			}
 		})

@@ -43,9 +43,10 @@ type Log struct {
 	failure atomic.Pointer[error]
 	closed  atomic.Bool
 
-	mu        sync.Mutex          // guards the rest; never held over I/O
-	snapshots []core.SnapshotMeta // durable and not yet superseded, in order; zero if none
-	saves     uint64              // counts temporary files
+	mu        sync.Mutex                   // guards the rest; never held over I/O
+	snapshots []core.SnapshotMeta          // durable and still there, in order; zero if none
+	saves     uint64                       // counts temporary files
+	lent      map[core.SnapshotMeta]uint64 // read in pieces and not to the end: saves when it last was
 }
 
 // Restored is what the disk held at Open.
