@@ -10,6 +10,7 @@ import (
 	"partita/harness/scenario"
 	"partita/nemesis"
 	"partita/node/api"
+	"partita/sim/play"
 	"partita/workloads"
 )
 
@@ -47,11 +48,16 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Workload.Rate = pick(rng, 1.0, 2, 5, 15, 30) * float64(s.Workload.Concurrency.Of(s.Nodes))
 	s.Checks.Availability.RecoverWithin = calm
 	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 16)*time.Second + calm
+	faults := drawFaults(rng, &s, o.Faults)
+	if strings.Contains(faults, nemesis.Membership+": {") {
+		// Who joins has to catch up with all that goes on: a snapshot may not take
+		// longer than the log keeps what comes after it.
+		s.Node.CompactTail, s.Node.SnapshotChunk = max(s.Node.CompactTail, 100), max(s.Node.SnapshotChunk, 500)
+	}
 	text, err := s.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
-	faults := drawFaults(rng, &s, o.Faults)
 	overrides := []scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: faults}}
 	for _, override := range o.Overrides {
 		if !notDrawn(override.Path, faults) {
@@ -109,20 +115,11 @@ func drawNode(rng *rand.Rand, n *scenario.Node) {
 // snapshots that go in small pieces, leaders that take little before it is
 // committed, leases.
 func drawLimits(rng *rand.Rand, n *scenario.Node) {
-	n.CompactTail = pick(rng, 1, 5, 50, 1000)
-	n.SnapshotChunk = pick(rng, 20, 100, 1000, 1<<20)
+	n.CompactTail = pick(rng, 0, 2, 10, 100, 1000)
+	n.SnapshotChunk = pick(rng, 100, 500, 5000, 1<<20)
 	n.MaxUncommitted = pick(rng, 100, 1000, 64<<20, 64<<20)
 	n.Reads = pick(rng, api.ReadIndex, api.ReadIndex, api.LeaseRead)
 	n.LeaseDrift = pick(rng, 0, 0.02, 0.1, 0.5)
-}
-
-// leases says whether anybody reads by a lease, which is only right where the
-// clocks of timers keep their bounds: each has a rate of its own within them.
-func leases(s *scenario.Scenario) bool {
-	if len(s.Workload.Reads) == 0 {
-		return s.Node.Reads == api.LeaseRead
-	}
-	return slices.Contains(s.Workload.Reads, api.LeaseRead)
 }
 
 // drawFaults draws which kinds of faults there are, how often they come and
@@ -146,7 +143,7 @@ func drawFaults(rng *rand.Rand, s *scenario.Scenario, kinds []string) string {
 			switch {
 			case kind.Name == nemesis.Partition:
 				options += ", phase: 300ms"
-			case kind.Name == nemesis.Clock && leases(s):
+			case kind.Name == nemesis.Clock && play.Leases(s):
 				options += ", shapes: [realtime-offset, realtime-rate]"
 			}
 			all = append(all, fmt.Sprintf("%s: {%s}", kind.Name, options))

@@ -3,6 +3,7 @@ package play
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"partita/harness/scenario"
@@ -36,19 +37,30 @@ func FromScenario(s *scenario.Scenario) (Setup, error) {
 	}, nil
 }
 
-// machinesOf draws what the scenario leaves open: sizes of segments, the tail
-// that a compacted log keeps, and how fast disks and network are.
+// Leases says whether anybody reads by a lease, which is only right where the
+// clocks of timers keep their bounds: each has a rate of its own within them.
+func Leases(s *scenario.Scenario) bool {
+	if len(s.Workload.Reads) == 0 {
+		return s.Node.Reads == api.LeaseRead
+	}
+	return slices.Contains(s.Workload.Reads, api.LeaseRead)
+}
+
+// machinesOf draws what the scenario leaves open: sizes of segments, how
+// much is under way to a follower, and how fast disks and network are.
 func machinesOf(s *scenario.Scenario) machines.Config {
 	rng := rand.New(rand.NewPCG(uint64(s.Seed), 0x6d616368696e6573))
 	n := s.Node
 	segment := int64(2<<10) << rng.IntN(6)
-	tail := core.Index(rng.IntN(n.SnapshotEvery/2 + 1))
 	sync := 100 * time.Microsecond << rng.IntN(6)
 	flight := 200 * time.Microsecond << rng.IntN(5)
 	inflight := []int{1, 4, maxInflight}[rng.IntN(3)]
 	inflightBytes := []int{100, 2000, maxInflightBytes}[rng.IntN(3)]
 	turn := []time.Duration{50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}[rng.IntN(4)]
 	drift := []float64{0, n.LeaseDrift}[rng.IntN(2)]
+	if !Leases(s) {
+		drift = 0 // faults of clocks may do as they like
+	}
 	return machines.Config{
 		Turn:  turn,
 		Names: s.NodeNames(), Members: len(s.MemberNames()), Seed: uint64(s.Seed),
@@ -59,7 +71,7 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 			MaxBatch:        n.MaxBatch, MaxBatchBytes: maxBatchBytes,
 			MaxInflight: inflight, MaxInflightBytes: inflightBytes,
 			MaxUncommittedBytes: n.MaxUncommitted, SnapshotChunk: n.SnapshotChunk,
-			CompactTail: min(tail, core.Index(n.CompactTail)),
+			CompactTail: core.Index(n.CompactTail),
 			// As in a node: it has a lease whether or not somebody reads by it.
 			Lease: true, LeaseDriftPPM: uint32(math.Ceil(n.LeaseDrift * 1e6)),
 		},
