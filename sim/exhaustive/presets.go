@@ -45,6 +45,18 @@ func Presets() []Preset {
 		with("elections", "two members ask for pre-votes and votes at once, from the first boot on", func(o *Options) {
 			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
 		}),
+		with("transfer", "the leader lets another lead while entries and votes of before are in flight, and gives it up", func(o *Options) {
+			o.Transfers, o.Proposals, o.Timeouts = 1, 1, 2
+		}),
+		with("lease", "a read by a lease at any member, of leaders that are deposed as soon as time allows", func(o *Options) {
+			o.Ticks, o.Reads, o.Heartbeats, o.Timeouts, o.Proposals = 2, 1, 1, 3, 0
+		}),
+		with("membership", "one voter and two learners become any set of voters, by way of a joint configuration", func(o *Options) {
+			o.Start, o.Changes, o.Timeouts = Alone, 1, 2
+		}),
+		with("members", "three voters become any of them", func(o *Options) {
+			o.Changes, o.Timeouts = 1, 2
+		}),
 		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
 			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 20, 17
 		}),
