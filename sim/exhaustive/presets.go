@@ -46,10 +46,13 @@ func Presets() []Preset {
 			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
 		}),
 		with("transfer", "the leader lets another lead while entries and votes of before are in flight, and gives it up", func(o *Options) {
-			o.Transfers, o.Proposals, o.Timeouts = 1, 1, 2
+			o.Transfers, o.Proposals, o.Timeouts = 1, 1, 1
 		}),
 		with("lease", "a read by a lease at any member, of leaders that are deposed as soon as time allows", func(o *Options) {
-			o.Ticks, o.Reads, o.Timeouts, o.Terms = 2, 1, 3, 2
+			o.Ticks, o.Reads, o.Heartbeats, o.Timeouts = 1, 1, 1, 2
+		}),
+		with("yields", "a read by a lease while the leader lets another lead, whom nobody need be loyal to resist", func(o *Options) {
+			o.Ticks, o.Reads, o.Transfers, o.Timeouts = 1, 1, 1, 0
 		}),
 		with("membership", "one voter and two learners become any set of voters, by way of a joint configuration", func(o *Options) {
 			o.Start, o.Changes, o.Timeouts = Alone, 1, 3
