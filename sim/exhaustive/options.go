@@ -91,6 +91,9 @@ func (o Options) withDefaults() Options {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	o.Async = o.Async || o.Crashes > 0
+	// A leader that is removed picks who is to lead by the least ID of those that
+	// hold as much: names matter then.
+	o.unnamed = o.unnamed || o.Changes > 0
 	return o
 }
 

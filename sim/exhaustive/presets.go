@@ -17,7 +17,7 @@ type Preset struct {
 // Presets are the bounds that every change of the core is searched within, those
 // with the fewest states first.
 func Presets() []Preset {
-	base := Options{Start: Elected, NoPreVote: true, Batch: 4, Terms: 2, InFlight: 16, Timeouts: 2, Time: 10 * time.Minute}
+	base := Options{Start: Elected, NoPreVote: true, Batch: 4, Terms: 2, InFlight: 16, Timeouts: 3, Time: 10 * time.Minute}
 	with := func(name, why string, change func(o *Options)) Preset {
 		o := base
 		change(&o)
@@ -44,6 +44,21 @@ func Presets() []Preset {
 		}),
 		with("elections", "two members ask for pre-votes and votes at once, from the first boot on", func(o *Options) {
 			o.Start, o.NoPreVote, o.Timeouts = Scratch, false, 3
+		}),
+		with("transfer", "the leader lets another lead while entries and votes of before are in flight, and gives it up", func(o *Options) {
+			o.Transfers, o.Proposals, o.Timeouts = 1, 1, 1
+		}),
+		with("lease", "a read by a lease at any member, of leaders that are deposed as soon as time allows", func(o *Options) {
+			o.Ticks, o.Reads, o.Heartbeats, o.Timeouts = 1, 1, 1, 2
+		}),
+		with("yields", "a read by a lease while the leader lets another lead, whom nobody need be loyal to resist", func(o *Options) {
+			o.Ticks, o.Reads, o.Transfers, o.Timeouts = 1, 1, 1, 0
+		}),
+		with("membership", "one voter and two learners become any set of voters, by way of a joint configuration", func(o *Options) {
+			o.Start, o.Changes, o.Timeouts = Alone, 1, 3
+		}),
+		with("members", "three voters become any of them", func(o *Options) {
+			o.Changes, o.Timeouts = 1, 3
 		}),
 		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
 			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 20, 17

@@ -203,13 +203,14 @@ func TestRun(t *testing.T) {
 func TestOptionsRefuse(t *testing.T) {
 	good := small["elections"]
 	for want, change := range map[string]func(o *Options){
-		`start is "here"; it is "scratch" or "elected"`: func(o *Options) { o.Start = "here" },
-		"terms is 0; 1 to 255 are allowed":              func(o *Options) { o.Terms = 0 },
-		"in flight is 32; 1 to 31 are allowed":          func(o *Options) { o.InFlight = 32 },
-		"batch is 0; 1 to 255 are allowed":              func(o *Options) { o.Batch = 0 },
-		"proposals is 27; 0 to 26 are allowed":          func(o *Options) { o.Proposals = 27 },
-		"crashes is -1; 0 to 255 are allowed":           func(o *Options) { o.Crashes = -1 },
-		"time is -1s; it cannot be negative":            func(o *Options) { o.Time = -time.Second },
+		`start is "here"; it is "scratch", "elected" or "alone"`: func(o *Options) { o.Start = "here" },
+		"terms is 0; 1 to 31 are allowed":                        func(o *Options) { o.Terms = 0 },
+		"in flight is 32; 1 to 31 are allowed":                   func(o *Options) { o.InFlight = 32 },
+		"batch is 0; 1 to 31 are allowed":                        func(o *Options) { o.Batch = 0 },
+		"proposals is 27; 0 to 26 are allowed":                   func(o *Options) { o.Proposals = 27 },
+		"crashes is -1; 0 to 31 are allowed":                     func(o *Options) { o.Crashes = -1 },
+		"ticks is 4; 0 to 3 are allowed":                         func(o *Options) { o.Ticks = 4 },
+		"time is -1s; it cannot be negative":                     func(o *Options) { o.Time = -time.Second },
 	} {
 		o := good
 		change(&o)
