@@ -97,7 +97,7 @@ func TestJudge(t *testing.T) {
 			}
 		}, "availability", "n3"},
 	}
-	s, _ := draw(t, 5, sets(t, "nodes=3", "workload.name=register", "workload.keys=3", "workload.rate=60", "time-limit=20s", "nemesis=[kill: {every: 4s, for: 1s}]"))
+	s, _ := draw(t, 5, sets(t, "nodes=3", "members=3", "workload.name=register", "workload.keys=3", "workload.rate=60", "time-limit=20s", "nemesis=[kill: {every: 4s, for: 1s}]"))
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			setup, err := play.FromScenario(s)
