@@ -25,7 +25,7 @@ build: ## bin/harness, bin/node, bin/agent and bin/sim, statically linked
 
 RUN = bin/harness run $(1) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: test-partition test-kill test-pause test-clock test-append test-membership test-lease test-snapshot
+.PHONY: test-partition test-kill test-pause test-clock test-append test-session test-membership test-lease test-snapshot
 test-partition: build ## the main job: five nodes, a minute of load, partitions of every shape
 	@$(call RUN,partition)
 test-kill: build ## nodes killed with SIGKILL and restarted
@@ -36,6 +36,8 @@ test-clock: build ## clocks that jump and run fast or slow
 	@$(call RUN,clock)
 test-append: build ## lists instead of registers, under partitions and kills: their order is the witness
 	@$(call RUN,append)
+test-session: build ## commands sent again in sessions, under partitions and kills: each is executed once
+	@$(call RUN,session)
 test-membership: build ## voters that come and go and leaders that hand over, under partitions
 	@$(call RUN,membership)
 test-lease: build ## reads by lease, under partitions, pauses and kills
@@ -52,6 +54,10 @@ bugs-sim: build ## every bug of bugs/ in the simulator: BUGS=a,b, three searches
 	@bin/harness bugs --cluster sim $(if $(BUGS),--bugs $(BUGS)) --seeds $(if $(SEEDS_GIVEN),$(SEEDS),3) $(ARGS)
 explore-exhaustive: build ## every state of three nodes within bounds, and the bugs that are to be found so
 	@bin/harness explore --exhaustive-bugs $(ARGS)
+
+.PHONY: mutate
+mutate: build ## one condition of raft/core changed at a time: what notices? An hour or two; called again it goes on (results/mutate/)
+	@nice bin/harness mutate $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: bugs
 bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5

@@ -20,9 +20,9 @@ var floors = []struct {
 }{
 	{"raft/core", 0}, {"node/api", 0}, {"nemesis/wire", 0}, {"harness/history", 0}, {"harness/scenarios", 0}, {"harness/trace", 0}, {"raft/wal/memfs", 0},
 	{"raft/wal", 1}, {"raft/transport", 1}, {"node/kv", 1},
-	{"harness/generator", 1}, {"harness/cluster", 1}, {"harness/catalogue", 1},
+	{"harness/generator", 1}, {"harness/cluster", 1}, {"harness/catalogue", 1}, {"harness/mutant", 1},
 	{"raft", 2}, {"node/service", 2}, {"harness/interpreter", 2}, {"harness/checker", 2},
-	{"nemesis", 3}, {"workloads", 3}, {"docker", 3}, {"node/server", 3}, {"harness/store", 3},
+	{"nemesis", 3}, {"workloads", 3}, {"docker", 3}, {"node/server", 3}, {"harness/store", 3}, {"raft/labs", 3},
 	{"harness/report", 4}, {"harness/scenario", 4},
 	{"harness", 5}, {"node", 5}, {"nemesis/agent", 5}, {"sim", 5},
 }

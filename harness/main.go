@@ -41,6 +41,6 @@ func command(stdout io.Writer) *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(runCommand(stdout), checkCommand(stdout), reportCommand(stdout), listCommand(stdout),
-		exploreCommand(stdout), shrinkCommand(stdout), bugsCommand(stdout), doctorCommand(stdout), cleanCommand(stdout))
+		exploreCommand(stdout), shrinkCommand(stdout), bugsCommand(stdout), mutateCommand(stdout), doctorCommand(stdout), cleanCommand(stdout))
 	return root
 }

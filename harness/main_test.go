@@ -62,6 +62,9 @@ func TestBadInputIsUsage(t *testing.T) {
 		"unknown bug to run":   {[]string{"run", "partition", "--bug", "gremlin", "--results", results}, `no bug "gremlin"`},
 		"no bug to run":        {[]string{"run", "partition", "--bug", "", "--results", results}, `no bug ""`},
 		"unknown bug":          {[]string{"bugs", "--bugs", "gremlin"}, `no bug "gremlin"`},
+		"mutants of nothing":   {[]string{"mutate", "--file", "q.go", "--results", results}, "has no such file"},
+		"mutants nowhere":      {[]string{"mutate", "--package", "raft/attic", "--results", results}, "nothing to change"},
+		"nobody to mutate":     {[]string{"mutate", "--workers", "0", "--results", results}, "--workers 0"},
 		"bug without scenario": {[]string{"bugs", "--bugs", "oldterm-commit"}, "for the simulator alone"},
 	} {
 		t.Run(name, func(t *testing.T) {

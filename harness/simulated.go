@@ -20,6 +20,7 @@ import (
 type simulator struct {
 	path string
 	done func() // removes a build that was made for the occasion
+	data uint64 // how much memory it may take, in bytes; 0: all that there is
 }
 
 // findSimulator finds bin/sim beside this program, or builds one with a bug into
@@ -34,7 +35,7 @@ func findSimulator(ctx context.Context, bug, folder string) (simulator, error) {
 		if _, err := os.Stat(path); err != nil {
 			return simulator{}, fmt.Errorf("%w (make build makes it)", err)
 		}
-		return simulator{path, func() {}}, nil
+		return simulator{path: path, done: func() {}}, nil
 	}
 	root, b, err := findBug(bug)
 	if err != nil {
@@ -63,7 +64,7 @@ func (s simulator) run(ctx context.Context, out io.Writer, args ...string) (int,
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread() // that signal comes when the thread ends that started it
 	defer runtime.UnlockOSThread()
-	err := cmd.Run()
+	err := runWithin(cmd, s.data, 0)
 	code := exitBroke
 	if cmd.ProcessState != nil {
 		code = cmd.ProcessState.ExitCode()

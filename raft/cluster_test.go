@@ -28,6 +28,7 @@ type network struct {
 	side    map[core.NodeID]int      // members talk within a side
 	loses   func(core.Envelope) bool // if not nil: what is lost besides
 	latency time.Duration
+	delayed time.Duration       // how many messages came late, in nanoseconds
 	from    map[core.NodeID]int // messages sent by each, also those that were lost
 }
 
@@ -83,7 +84,8 @@ func (e endpoint) Send(m core.Envelope) {
 		arrive()
 		return
 	}
-	time.AfterFunc(n.latency, arrive)
+	n.delayed++
+	time.AfterFunc(n.latency+n.delayed, arrive) // in order: two never arrive at one instant
 }
 
 // sent is how many messages a member has sent.

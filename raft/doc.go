@@ -9,6 +9,8 @@
 //   - A command is bytes that mean something to the service. It becomes an
 //     entry of the log; the entry is committed, and then applied: handed to
 //     the service as part of an [ApplyMsg].
+//   - A configuration ([core.Membership]) is who votes and who learns. It is an
+//     entry of the log too, in force from where it stands (§6).
 //   - [Accepted] is where in the log a command was put. Whether it stays there
 //     shows when the entry of that index is applied: it is the command if it
 //     has the same term, and otherwise the command is lost for good (§5.3: an
@@ -17,10 +19,13 @@
 //
 // # Embedding it
 //
+// docs/guide.md goes through all of it, and the examples are a small service.
+//
 // Open a storage and a transport, make an apply channel, call [Make], and
 // receive from the channel until [Raft.Stop] closes it: every member applies
 // the same entries in the same order (§5.4.3, state machine safety). An entry
-// of kind [core.Noop] opens a leader's term (§8) and is no command.
+// of kind [core.Noop] opens a leader's term (§8), one of kind
+// [core.Configuration] says who is a member, and neither is a command.
 // [ApplyMsg.Snapshot] tells to replace the state machine, after a restart or
 // when a leader sent a snapshot (§7).
 //
@@ -32,12 +37,27 @@
 // [Raft.ProposeAsync] and [Raft.ReadAsync] are the same without a goroutine a
 // request, and [Raft.Start] is for the leader alone.
 //
+// A read by lease ([Raft.LeaseRead], with Config.Lease; thesis §6.4.1) asks
+// nobody while the leader's lease holds, and is a [Raft.ReadIndex] otherwise. It
+// trusts clocks: no member's may be off by more than Config.LeaseDrift, and a
+// machine that was suspended, with its monotonic clock, breaks that.
+//
 // After every so many entries the service calls [Raft.Snapshot] with its
 // state, and the log below is let go (§7).
 //
-// When the storage fails nothing is promised any more: [Raft.Failed] closes,
-// the member falls silent, and the process is best ended, since no one knows
-// what is on the disk.
+// When the storage fails nothing is promised any more: the member falls silent,
+// no request ends well, [Raft.Failed] closes, and the process is best ended,
+// since no one knows what is on the disk.
+//
+// # Members come and go
+//
+// A cluster begins with Config.Voters, the same on each of them. One that
+// joins is started with no voters and an address that the others' transports
+// know; it waits. The leader's [Raft.ChangeMembers] adds it as a learner, and when
+// it has caught up makes it a voter; more than one member can be changed at once,
+// by way of a joint configuration (§6). One that is removed falls silent by itself
+// and can then be stopped. [Raft.TransferLeadership] lets a voter lead whom the
+// leader chooses (thesis §3.10), before it is stopped for instance.
 //
 // # Who waits for what
 //
@@ -45,8 +65,9 @@
 // timers, then all proposals as one event and all reads as one) and executes
 // the core's effects. It never touches the disk and never waits for a queue.
 // Beside it run one goroutine that appends to the log, making everything that
-// is queued durable with one sync; one that saves snapshots; one that hands
-// entries to the service; and one that loads snapshots to be sent. So
+// is queued durable with one sync, while the same entries are on their way to
+// the followers; one that saves snapshots; one that hands entries to the service;
+// and one that reads snapshots piece by piece, for the owner to send. So
 // [Raft.Start] waits for the owner's turn and never for a disk, and
 // [Raft.GetState] and [Raft.Status] read an atomic snapshot that the owner
 // publishes. The rules of what must be durable before what is said (figure 2)

@@ -24,12 +24,12 @@ var (
 	ErrTransferring = errors.New("raft: the leader is letting another lead") // definite
 
 	// Of ChangeMembers and TransferLeadership alone.
-	ErrNotLeader     = errors.New("raft: only the leader does this")                                   // definite
-	ErrNotReady      = errors.New("raft: the leader has committed nothing in its term yet")            // definite
-	ErrChangePending = errors.New("raft: another change of the configuration is under way")            // definite
-	ErrBadChange     = errors.New("raft: it makes no sense for the present configuration")             // definite
-	ErrCatchingUp    = errors.New("raft: the member lacks too much of the log to vote or to lead")     // definite
-	ErrAbandoned     = errors.New("raft: the member did not take the lead within an election timeout") // definite: this one leads on
+	ErrNotLeader     = errors.New("raft: only the leader does this")                                                                                         // definite
+	ErrNotReady      = errors.New("raft: the leader has committed nothing in its term yet")                                                                  // definite
+	ErrChangePending = errors.New("raft: another change of the configuration is under way")                                                                  // definite
+	ErrBadChange     = errors.New("raft: it makes no sense for the present configuration, where a voter is made of a learner and each member is named once") // definite
+	ErrCatchingUp    = errors.New("raft: the member lacks too much of the log to vote or to lead")                                                           // definite
+	ErrAbandoned     = errors.New("raft: the member did not take the lead within an election timeout")                                                       // definite: this one leads on
 
 	// ErrOverwritten: another term's entry took the place of the change.
 	ErrOverwritten = errors.New("raft: an entry of another term took its place") // definite

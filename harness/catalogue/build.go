@@ -53,17 +53,37 @@ func (b Bug) Apply(root string) (map[string][]byte, error) {
 // Build compiles a package below root, such as ./node, into out: statically,
 // with the bug put back if one is given.
 func Build(ctx context.Context, root string, bug *Bug, pkg, out string) error {
-	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", out}
+	overlay := ""
 	if bug != nil {
 		dir, err := os.MkdirTemp(filepath.Dir(out), "overlay-")
 		if err != nil {
 			return fmt.Errorf("catalogue: %w", err)
 		}
 		defer os.RemoveAll(dir)
-		overlay, err := bug.overlay(root, dir)
+		changed, err := bug.Apply(root)
 		if err != nil {
 			return err
 		}
+		if overlay, err = Overlay(root, dir, changed); err != nil {
+			return err
+		}
+	}
+	return BuildWith(ctx, root, overlay, pkg, out)
+}
+
+// BuildWith compiles a package below root into out, with an overlay unless
+// that is empty.
+func BuildWith(ctx context.Context, root, overlay, pkg, out string) error {
+	return compile(ctx, root, overlay, pkg, "build", "-trimpath", "-ldflags=-s -w", "-o", out)
+}
+
+// BuildTests compiles the tests of a package below root into out, likewise.
+func BuildTests(ctx context.Context, root, overlay, pkg, out string) error {
+	return compile(ctx, root, overlay, pkg, "test", "-c", "-o", out)
+}
+
+func compile(ctx context.Context, root, overlay, pkg string, args ...string) error {
+	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
@@ -78,12 +98,9 @@ func Build(ctx context.Context, root string, bug *Bug, pkg, out string) error {
 	return nil
 }
 
-// overlay writes the changed files and the table that go build -overlay reads.
-func (b Bug) overlay(root, dir string) (string, error) {
-	changed, err := b.Apply(root)
-	if err != nil {
-		return "", err
-	}
+// Overlay writes changed files, given by their paths below root, into a folder,
+// and with them the table that go build -overlay reads, whose path it gives.
+func Overlay(root, dir string, changed map[string][]byte) (string, error) {
 	replace := map[string]string{}
 	for name, text := range changed {
 		copied := filepath.Join(dir, strings.ReplaceAll(name, "/", "__"))

@@ -3,7 +3,7 @@ package catalogue
 import "slices"
 
 // Checks are what may catch a bug in the history of a simulated run.
-func Checks() []string { return []string{"linearizable", "availability", "crashes"} }
+func Checks() []string { return []string{"exactly-once", "linearizable", "availability", "crashes"} }
 
 // Invariants are what may catch a bug inside a simulated cluster. The harness
 // does not link the simulator; a test of the simulator compares this list with its own.

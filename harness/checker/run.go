@@ -27,16 +27,18 @@ type Run struct {
 	// which a node shows that it is back.
 	Asked, Reads, Writes []string
 	Model                Model
-	Options              Options
-	RecoverWithin        time.Duration
-	TimeLimit            time.Duration
+	// ExactlyOnce says that the workload sends changes in copies that count once.
+	ExactlyOnce   bool
+	Options       Options
+	RecoverWithin time.Duration
+	TimeLimit     time.Duration
 }
 
 // Judge lets every checker judge a run by what it left, and explains the keys
 // that no order explains.
 func Judge(ctx context.Context, r Run) (map[string]Result, []*Failure) {
 	linearizable := Linearizable(ctx, r.Operations, r.Model, r.Options)
-	return map[string]Result{
+	checks := map[string]Result{
 		"linearizable": linearizable.Result,
 		"stats":        Stats(r.Asked, r.Operations),
 		"faults":       Faults(r.Kinds, r.Faults),
@@ -45,7 +47,11 @@ func Judge(ctx context.Context, r Run) (map[string]Result, []*Failure) {
 			Operations: r.Operations, Faults: r.Faults, Nodes: r.Nodes, Members: r.Members, Reads: r.Reads, Writes: r.Writes,
 			RecoverWithin: r.RecoverWithin, End: r.end(), Lags: Lags(r.Events),
 		}),
-	}, linearizable.Failures
+	}
+	if r.ExactlyOnce {
+		checks["exactly-once"] = enoughCopies(ExactlyOnce(r.Operations, r.Model))
+	}
+	return checks, linearizable.Failures
 }
 
 // end is when the last operation was invoked: about the time limit, unless the

@@ -63,7 +63,8 @@ type owner struct {
 	service *service.Service
 	raft    replicator
 	applied <-chan raft.ApplyMsg
-	leader  func() string // the leader's name, if known
+	leader  func() string   // the leader's name, if known
+	silence <-chan struct{} // closed when the disk has failed: nothing is promised any more
 	timeout time.Duration
 	log     *slog.Logger
 
@@ -82,7 +83,7 @@ type owner struct {
 	calls     map[uint64]call
 	deadlines []deadline // all calls wait equally long, so these are in order
 	started   time.Time
-	broken    bool // a snapshot could not be restored
+	broken    bool // a snapshot could not be restored, or the disk has failed
 }
 
 func newOwner(s *service.Service, applied <-chan raft.ApplyMsg, timeout time.Duration, log *slog.Logger) *owner {
@@ -126,12 +127,20 @@ func (o *owner) run() {
 	defer close(o.ended)
 	timer := time.NewTimer(o.timeout)
 	defer timer.Stop()
-	drained := o.drained
+	drained, silence := o.drained, o.silence
 	for {
+		select {
+		case <-silence: // before all that would be answered well
+			silence = nil
+			o.broken = true
+			o.execute(o.service.Abandon())
+		default:
+		}
 		// Answers go first: on the leader they name entries before these are
 		// applied, and the service then has nothing to remember.
 		o.takeAnswers()
 		select {
+		case <-silence: // for the next turn
 		case c := <-o.inbox:
 			o.take(c)
 		case <-o.wake:

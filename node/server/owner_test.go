@@ -58,9 +58,10 @@ const testTimeout = 4 * time.Second
 // bench is an owner over a fakeRaft, in a bubble of fake time.
 type bench struct {
 	*owner
-	raft    *fakeRaft
-	applied chan raft.ApplyMsg
-	callers sync.WaitGroup
+	raft     *fakeRaft
+	applied  chan raft.ApplyMsg
+	silenced chan struct{} // to be closed when the disk has failed
+	callers  sync.WaitGroup
 }
 
 func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
@@ -69,9 +70,9 @@ func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &bench{raft: &fakeRaft{}, applied: make(chan raft.ApplyMsg)}
+		b := &bench{raft: &fakeRaft{}, applied: make(chan raft.ApplyMsg), silenced: make(chan struct{})}
 		b.owner = newOwner(svc, b.applied, testTimeout, slog.New(slog.DiscardHandler))
-		b.owner.raft, b.owner.leader = b.raft, func() string { return "n2" }
+		b.owner.raft, b.owner.silence, b.owner.leader = b.raft, b.silenced, func() string { return "n2" }
 		go b.run()
 		f(t, b)
 		close(b.applied)
@@ -196,6 +197,53 @@ func TestDrainAndEnd(t *testing.T) {
 			t.Errorf("one after the end: %+v", out.err)
 		}
 		b.applied = make(chan raft.ApplyMsg) // for inBubble to close
+	})
+}
+
+// TestReadsAskForWhatTheyWant: the lease of a request reaches Raft, and what
+// confirmed the read reaches the client.
+func TestReadsAskForWhatTheyWant(t *testing.T) {
+	for _, c := range []struct {
+		reads        string
+		asked, given bool // for a lease, by Raft
+	}{
+		{"", false, false}, {api.ReadIndex, false, false}, {api.LeaseRead, true, true}, {api.LeaseRead, true, false},
+	} {
+		inBubble(t, func(t *testing.T, b *bench) {
+			read := b.ask(api.Request{Op: api.Get, Key: "a", Reads: c.reads})
+			if len(b.raft.leases) != 1 || b.raft.leases[0] != c.asked {
+				t.Fatalf("%+v: asked for %v", c, b.raft.leases)
+			}
+			b.raft.reads[0](raft.ReadPoint{Lease: c.given}, nil)
+			if out := <-read; out.err != nil || out.reply.Lease != c.given || out.reply.Stale {
+				t.Errorf("%+v: %+v", c, out)
+			}
+		})
+	}
+}
+
+// TestNothingIsPromisedAfterTheDiskFailed: what waits ends as nobody knows,
+// though its entry comes yet, and what comes later is refused.
+func TestNothingIsPromisedAfterTheDiskFailed(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		write := b.ask(api.Request{Op: api.Put, Key: "a", Value: "1"})
+		b.raft.proposals[0](raft.Accepted{Index: 1, Term: 3}, nil)
+		read := b.ask(api.Request{Op: api.Get, Key: "a"})
+		synctest.Wait()
+		close(b.silenced)
+		b.raft.reads[0](raft.ReadPoint{}, nil)
+		b.applied <- raft.ApplyMsg{Entries: []core.Entry{{Index: 1, Term: 3, Data: b.raft.commands[0]}}}
+		if out := <-write; out.err == nil || out.err.Code != api.Lost || out.err.Definite {
+			t.Errorf("the write: %+v", out)
+		}
+		if out := <-read; out.err == nil || out.err.Code != api.NotServed || !out.err.Definite {
+			t.Errorf("the read: %+v", out)
+		}
+		for _, reads := range []string{"", api.StaleRead} {
+			if out := <-b.ask(api.Request{Op: api.Get, Key: "a", Reads: reads}); out.err == nil || out.err.Code != api.Stopping {
+				t.Errorf("a later read %q: %+v", reads, out)
+			}
+		}
 	})
 }
 

@@ -116,7 +116,7 @@ func start(cfg Config) (*node, error) {
 	}
 	m.watch(n.names, n.raft, peers.Counters)
 	n.owner = newOwner(svc, applied, cfg.OperationTimeout, cfg.Logger)
-	n.owner.raft = n.raft
+	n.owner.raft, n.owner.silence = n.raft, n.raft.Failed()
 	n.owner.leader = func() string { return n.names.name(n.raft.Status().Leader) }
 	f := &front{
 		do: n.owner.do, status: n.status, metrics: m, started: n.started, pprof: cfg.Pprof,

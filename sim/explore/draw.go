@@ -35,6 +35,7 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Description = "drawn by an exploration"
 	s.Nodes = pick(rng, 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7)
 	drawNode(rng, &s.Node)
+	drawSessions(seed, &s.Node)
 	drawLimits(rng, &s.Node)
 	spares := pick(rng, 0, 0, 0, 1, 2, 3)
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
@@ -51,11 +52,6 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	o.settle(&s)
 	bearable(&s)
 	faults := drawFaults(rng, &s, o.Faults)
-	if strings.Contains(faults, nemesis.Membership+": {") {
-		// Who joins has to catch up with all that goes on: a snapshot may not take
-		// longer than the log keeps what comes after it.
-		s.Node.CompactTail, s.Node.SnapshotChunk = max(s.Node.CompactTail, 100), max(s.Node.SnapshotChunk, 500)
-	}
 	text, err := s.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
@@ -115,6 +111,14 @@ func drawNode(rng *rand.Rand, n *scenario.Node) {
 	n.MaxBatch = pick(rng, 1, 2, 8, 64)
 	n.SnapshotEvery = pick(rng, 10, 30, 100, 300, 5000)
 	n.PeerSilence = n.ElectionTimeout * pick[time.Duration](rng, 1, 2, 4, 8)
+}
+
+// drawSessions draws when sessions expire: some runs have many that do. It
+// draws from a source of its own, so that it shifts nothing else.
+func drawSessions(seed int64, n *scenario.Node) {
+	rng := rand.New(rand.NewPCG(uint64(seed), 0x73657373696f6e73))
+	n.SessionEntries = pick(rng, 30, 100, 300, 1000, 100_000)
+	n.MaxSessions = pick(rng, 20, 60, 4096)
 }
 
 // drawLimits draws what is only met by those who look for it: logs and

@@ -21,6 +21,7 @@ const (
 	maxBatchBytes    = 1 << 20
 	maxInflight      = 64
 	maxInflightBytes = 4 << 20
+	maxTailBytes     = 128 << 20 // as in a node
 	operationTimeout = 4 * time.Second
 )
 
@@ -71,7 +72,7 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 			MaxBatch:        n.MaxBatch, MaxBatchBytes: maxBatchBytes,
 			MaxInflight: inflight, MaxInflightBytes: inflightBytes,
 			MaxUncommittedBytes: n.MaxUncommitted, SnapshotChunk: n.SnapshotChunk,
-			CompactTail: core.Index(n.CompactTail),
+			CompactTail: core.Index(n.CompactTail), MaxTailBytes: maxTailBytes,
 			// As in a node: it has a lease whether or not somebody reads by it.
 			Lease: true, LeaseDriftPPM: uint32(math.Ceil(n.LeaseDrift * 1e6)),
 		},
