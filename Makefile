@@ -7,6 +7,7 @@ BUGS  ?=
 SEEDS ?= 5
 SEEDS_GIVEN := $(filter-out file,$(origin SEEDS))
 ARGS  ?=
+TIME  ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -105,9 +106,13 @@ lint: ## gofmt, go vet, golangci-lint (with staticcheck)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
 	$(TOOL) golangci-lint run ./...
 
-.PHONY: bench
+.PHONY: bench bench-catch-up soak-clients
 bench: build ## durable puts and linearizable reads a second of three nodes on this machine
 	@bin/node bench
+bench-catch-up: build ## puts while a follower that missed 100,000 entries comes back by a snapshot
+	@bin/node bench --catch-up $(ARGS)
+soak-clients: build ## 16 clients a node for TIME (10m): do memory, goroutines, files and data level?
+	@bin/node soak $(if $(TIME),--time $(TIME)) $(ARGS)
 
 .PHONY: ci
 ci: lint test test-race test-docker test-browser ## the gate: all of the above, runs end to end, and bugs that must be caught

@@ -33,10 +33,15 @@ func main() {
 	os.Exit(exitCode(err, os.Stderr))
 }
 
-// run is the whole program: the node, or the bench.
+// run is the whole program: the node, the bench or the soak.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "bench" {
-		return bench(ctx, args[1:], stdout, stderr)
+	if len(args) > 0 {
+		switch args[0] {
+		case "bench":
+			return bench(ctx, args[1:], stdout, stderr)
+		case "soak":
+			return soak(ctx, args[1:], stdout, stderr)
+		}
 	}
 	cfg, err := parseFlags(args, stderr)
 	if err != nil {

@@ -103,8 +103,12 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestBenchRefusesBadFlags(t *testing.T) {
-	for _, args := range [][]string{{"bench", "--nodes", "0"}, {"bench", "--clients", "x"}, {"bench", "--time", "-1s"}} {
+func TestBenchAndSoakRefuseBadFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"bench", "--nodes", "0"}, {"bench", "--clients", "x"}, {"bench", "--time", "-1s"}, {"bench", "--keys", "0"},
+		{"bench", "--catch-up", "--nodes", "2"}, {"bench", "--catch-up", "--entries", "0"},
+		{"soak", "--nodes", "10"}, {"soak", "--clients", "0"}, {"soak", "--time", "10s"}, {"soak", "--every", "0s"},
+	} {
 		if err := run(context.Background(), args, io.Discard, io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("%v: %v", args, err)
 		}

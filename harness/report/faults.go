@@ -54,6 +54,9 @@ func faultRows(faults []cluster.Fault) []faultRow {
 			delete(evidence, "directions")
 			row.Summary = summaryOf(row.Directions)
 		}
+		if f.Nemesis == membershipKind {
+			sayConfigurations(evidence)
+		}
 		row.Evidence = flatten("", evidence)
 		rows = append(rows, row)
 	}

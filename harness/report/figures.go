@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type figures struct {
 	End       string
 	Ticks     []tick
 	Bands     []band
+	Changes   bool // whether the membership is among the faults
 	Rate      plot
 	Latency   plot
 	Lanes     []roleLane
@@ -109,7 +111,8 @@ func figuresOf(in Input) figures {
 	data := seriesOf(in.Operations, end)
 	f := figures{
 		Shown: true, End: instant(end), Ticks: timeTicks(s), Bands: bandsOf(in.Faults, s),
-		Rate: ratePlot(data, s), Latency: latencyPlot(data, in.Operations, s),
+		Changes: slices.ContainsFunc(in.Faults, func(f cluster.Fault) bool { return f.Nemesis == membershipKind }),
+		Rate:    ratePlot(data, s), Latency: latencyPlot(data, in.Operations, s),
 		Hover: hover{Left: figureLeft / figureWidth, Right: figureRight / figureWidth, Seconds: end.Seconds(), Width: data.width.Seconds(),
 			Buckets: [][]string{}, Faults: []span{}, Roles: []laneData{}},
 	}
@@ -179,17 +182,25 @@ func roundStep(least float64) float64 {
 // letter is about the width of a letter of a band's label.
 const letter = 6.2
 
-// patterns is how many shadings tell kinds of faults apart.
-const patterns = 4
+// patterns is how many shadings tell kinds of faults apart, and membershipPattern
+// that of changes of the membership, in a colour of its own: they break nothing.
+const (
+	patterns          = 4
+	membershipPattern = 4
+)
 
 func bandsOf(faults []cluster.Fault, s scale) []band {
 	kinds := make(map[string]int)
 	var bands []band
 	for i, f := range faults {
-		if _, ok := kinds[f.Nemesis]; !ok {
-			kinds[f.Nemesis] = len(kinds) % patterns
+		pattern := membershipPattern
+		if f.Nemesis != membershipKind {
+			if _, ok := kinds[f.Nemesis]; !ok {
+				kinds[f.Nemesis] = len(kinds) % patterns
+			}
+			pattern = kinds[f.Nemesis]
 		}
-		b := band{Number: i + 1, X: s.x(f.At), Pattern: kinds[f.Nemesis]}
+		b := band{Number: i + 1, X: s.x(f.At), Pattern: pattern}
 		b.Width = math.Max(2, s.x(f.Healed)-b.X)
 		b.Title = fmt.Sprintf("fault %d: %s, %s to %s", i+1, faultName(f), instant(f.At), instant(f.Healed))
 		b.Label = fmt.Sprintf("%d", i+1)

@@ -29,6 +29,13 @@ func (x *search) plainer() {
 		},
 		func(c *scenario.Scenario, usual scenario.Scenario) { c.Node.MaxBatch = usual.Node.MaxBatch },
 		func(c *scenario.Scenario, usual scenario.Scenario) { c.Node.SnapshotEvery = usual.Node.SnapshotEvery },
+		func(c *scenario.Scenario, usual scenario.Scenario) {
+			n, u := &c.Node, usual.Node
+			n.CompactTail, n.SnapshotChunk, n.MaxUncommitted = u.CompactTail, u.SnapshotChunk, u.MaxUncommitted
+		},
+		func(c *scenario.Scenario, usual scenario.Scenario) {
+			c.Node.Reads, c.Node.LeaseDrift, c.Workload.Reads = usual.Node.Reads, usual.Node.LeaseDrift, nil
+		},
 		func(c *scenario.Scenario, _ scenario.Scenario) { c.Node.PeerSilence = 2 * c.Node.ElectionTimeout },
 		func(c *scenario.Scenario, usual scenario.Scenario) {
 			if x.check != availability {
