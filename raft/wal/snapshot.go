@@ -139,8 +139,7 @@ func (l *Log) saveSnapshot(meta core.SnapshotMeta, members core.Membership, data
 }
 
 // publish adds a durable snapshot and takes out those that are older than the
-// newest, which may be this one, if another save was faster, and that nobody is
-// reading.
+// newest, which may be this one, if another save was faster.
 func (l *Log) publish(meta core.SnapshotMeta) (old []core.SnapshotMeta) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,19 +147,13 @@ func (l *Log) publish(meta core.SnapshotMeta) (old []core.SnapshotMeta) {
 		l.snapshots = append(l.snapshots, meta)
 		slices.SortFunc(l.snapshots, compareMeta)
 	}
-	newest := l.snapshots[len(l.snapshots)-1]
-	var kept []core.SnapshotMeta
-	for _, meta := range l.snapshots {
-		at, lent := l.lent[meta]
-		switch {
-		case meta == newest || lent && meta.Index > 0 && l.saves-at <= lentSaves:
-			kept = append(kept, meta)
-		case meta.Index > 0:
+	newest := len(l.snapshots) - 1
+	for _, meta := range l.snapshots[:newest] {
+		if meta != (core.SnapshotMeta{}) {
 			old = append(old, meta)
-			delete(l.lent, meta)
 		}
 	}
-	l.snapshots = kept
+	l.snapshots = slices.Clone(l.snapshots[newest:])
 	return old
 }
 
