@@ -83,13 +83,9 @@ func below(index, by Index) Index {
 	return index - by
 }
 
-// ship sends a follower the next piece of the snapshot that it is to install,
-// the newest as long as nothing of an older one has arrived.
+// ship sends a follower the next piece of the snapshot that it is to install.
 func (c *Core) ship(p *progress) {
 	p.waited = 0
-	if p.offset == 0 {
-		p.shipped = c.snapshot
-	}
 	c.emit(SendChunk{To: p.id, Term: c.hard.Term, Snapshot: p.shipped, Offset: p.offset})
 }
 

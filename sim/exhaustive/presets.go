@@ -49,16 +49,19 @@ func Presets() []Preset {
 			o.Transfers, o.Proposals, o.Timeouts = 1, 1, 1
 		}),
 		with("lease", "a read by a lease at any member, of leaders that are deposed as soon as time allows", func(o *Options) {
-			o.Ticks, o.Reads, o.Heartbeats, o.Timeouts = 1, 1, 1, 2
+			o.Ticks, o.Reads, o.Heartbeats = 1, 1, 1
 		}),
 		with("yields", "a read by a lease while the leader lets another lead, whom nobody need be loyal to resist", func(o *Options) {
 			o.Ticks, o.Reads, o.Transfers, o.Timeouts = 1, 1, 1, 0
 		}),
 		with("membership", "one voter and two learners become any set of voters, by way of a joint configuration", func(o *Options) {
-			o.Start, o.Changes, o.Timeouts = Alone, 1, 3
+			o.Start, o.Changes = Alone, 1
 		}),
 		with("members", "three voters become any of them", func(o *Options) {
-			o.Changes, o.Timeouts = 1, 3
+			o.Changes = 1
+		}),
+		with("changes", "two changes, the second asked for before or after the first is done", func(o *Options) {
+			o.Changes, o.Depth = 2, 10
 		}),
 		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
 			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 20, 17

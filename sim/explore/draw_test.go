@@ -9,6 +9,7 @@ import (
 
 	"partita/harness/scenario"
 	"partita/nemesis"
+	"partita/sim/play"
 )
 
 func kindNames() []string {
@@ -86,7 +87,7 @@ func TestDraw(t *testing.T) {
 					continue
 				}
 				for _, kind := range kindNames() {
-					between := kind == nemesis.Partition || kind == nemesis.Packets
+					between := slices.Contains([]string{nemesis.Partition, nemesis.Packets, nemesis.Membership}, kind)
 					want := slices.Contains(o.Faults, kind) && (s.Nodes > 1 || !between)
 					if slices.Contains(kinds, kind) != want {
 						t.Fatalf("seed %d of %d nodes: faults %v, of %v", seed, s.Nodes, kinds, o.Faults)
@@ -102,11 +103,13 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// TestLeavingAKindOut changes nothing of what else a seed draws.
+// TestLeavingAKindOut changes nothing of what else a seed draws, but that logs
+// are kept for those who join.
 func TestLeavingAKindOut(t *testing.T) {
 	for seed := range int64(200) {
 		all, _ := draw(t, seed, Options{Faults: kindNames()})
 		few, _ := draw(t, seed, Options{Faults: []string{nemesis.Power}})
+		all.Node.CompactTail, all.Node.SnapshotChunk = few.Node.CompactTail, few.Node.SnapshotChunk
 		all.Nemesis = slices.DeleteFunc(all.Nemesis, func(f scenario.Fault) bool { return f.Kind != nemesis.Power })
 		if !reflect.DeepEqual(all, few) {
 			t.Fatalf("seed %d: %+v alone, and %+v beside others", seed, few, all)
@@ -188,5 +191,43 @@ func TestAKeyOfAKindThatIsNotDrawn(t *testing.T) {
 	set.Path = "nemesis.kil.for"
 	if _, err := Draw(1, Options{Overrides: []scenario.Override{set}}); err == nil {
 		t.Error("a kind that there is not was taken")
+	}
+}
+
+// TestLimits: seeds draw clusters with spares, leases with clocks that drift but
+// no faults of the clocks that timers live on, and every small limit.
+func TestLimits(t *testing.T) {
+	spares, leases, clocks, pieces, overloads := 0, 0, 0, 0, 0
+	for seed := range int64(500) {
+		s, _ := draw(t, seed, Options{})
+		if s.Members < 1 || s.Members > s.Nodes {
+			t.Fatalf("seed %d: %d members of %d nodes", seed, s.Members, s.Nodes)
+		}
+		if s.Members < s.Nodes {
+			spares++
+		}
+		if s.Node.SnapshotChunk < 10_000 {
+			pieces++
+		}
+		if s.Node.MaxUncommitted <= 1000 {
+			overloads++
+		}
+		if !play.Leases(s) {
+			continue
+		}
+		leases++
+		for _, f := range s.Nemesis {
+			if o, ok := f.Options.(*nemesis.ClockOptions); ok {
+				clocks++
+				if slices.Contains(o.Shapes, nemesis.MonotonicRate) || slices.Contains(o.Shapes, nemesis.MonotonicJump) {
+					t.Fatalf("seed %d: reads by lease beside clocks of the shapes %v", seed, o.Shapes)
+				}
+			}
+		}
+	}
+	for what, n := range map[string]int{"spares": spares, "leases": leases, "leases beside faults of clocks": clocks, "small pieces": pieces, "small limits": overloads} {
+		if n < 20 {
+			t.Errorf("%d of 500 seeds have %s", n, what)
+		}
 	}
 }
