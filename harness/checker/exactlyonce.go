@@ -169,7 +169,7 @@ func sentAs(op *history.Operation) string {
 	}
 	answers := make([]string, len(s.Copies))
 	for i, c := range s.Copies {
-		answers[i] = c.Node + " " + c.Answer
+		answers[i] = c.String()
 	}
 	return fmt.Sprintf("number %d of session %d (%s)", s.Number, s.ID, strings.Join(answers, ", "))
 }
