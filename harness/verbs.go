@@ -327,6 +327,9 @@ func cleanCommand(stdout io.Writer) *cobra.Command {
 func tell(out io.Writer, run *store.Run, r store.Results) {
 	o := r.Operations
 	fmt.Fprintf(out, "%d operations: %d ok, %d fail, %d info\n", o.Total, o.OK, o.Fail, o.Info)
+	if s := r.Checks["exactly-once"].Sessions; s != nil {
+		fmt.Fprintf(out, "sessions: %s\n", s)
+	}
 	for _, kind := range sortedKeys(r.Faults) {
 		f := r.Faults[kind]
 		shapes := ""

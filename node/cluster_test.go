@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -147,6 +148,20 @@ func (c *testCluster) again(what string, ask func(leader *api.Client) error) {
 	c.t.Fatalf("%s: %v", what, err)
 }
 
+// refused repeats a request until its session is what it is refused for.
+func (c *testCluster) refused(i int, request api.Request) *api.Error {
+	c.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
+		_, err := c.clients[i].Do(request, 5*time.Second)
+		var e *api.Error
+		if err == nil || errors.As(err, &e) && (e.Code == api.SessionStale || e.Code == api.SessionExpired) {
+			return cmp.Or(e, &api.Error{Message: "it was answered"})
+		}
+	}
+	c.t.Fatalf("n%d never refused %+v", i+1, request)
+	return nil
+}
+
 // leader waits for a node that says it leads.
 func (c *testCluster) leader() int {
 	c.t.Helper()
@@ -210,6 +225,39 @@ func TestClusterServesKillsAndRestarts(t *testing.T) {
 	}
 	if log := c.nodes[c.leader()].logged(); !strings.Contains(log, `"msg":"`+api.LogChanged+`","role":"leader"`) || !strings.Contains(log, "election won") {
 		t.Errorf("the leader's log does not tell of its election:\n%s", log)
+	}
+}
+
+// TestSessionsOutliveDeaths: a command that is sent again, to other nodes and
+// after the log that held it is gone, gets the answer that it had.
+func TestSessionsOutliveDeaths(t *testing.T) {
+	c := newCluster(t, 3)
+	session := c.do(0, api.Request{Op: api.OpenSession}).Session
+	add := func(number uint64) api.Request {
+		return api.Request{Op: api.Append, Key: "s", Value: "x", Session: session, Number: number}
+	}
+	c.do(0, add(1)) // which may have been sent twice
+	c.do(1, add(2))
+	c.kill(2)
+	for n := range 150 { // more than the log keeps
+		c.do(0, put("b", fmt.Sprint(n)))
+	}
+	c.start(2)
+	for i := range c.nodes {
+		if reply := c.do(i, add(2)); !reply.Duplicate || reply.Value != "xx" || !reply.Found {
+			t.Errorf("n%d answers %+v", i+1, reply)
+		}
+		if e := c.refused(i, add(1)); e.Code != api.SessionStale || !e.Definite {
+			t.Errorf("n%d takes an older command: %v", i+1, e)
+		}
+		stale := c.do(i, api.Request{Op: api.Get, Key: "s", Reads: api.StaleRead})
+		if !stale.Stale || stale.Value != "xx" {
+			t.Errorf("n%d knows %+v", i+1, stale)
+		}
+	}
+	c.do(1, api.Request{Op: api.CloseSession, Session: session})
+	if e := c.refused(2, add(3)); e.Code != api.SessionExpired || !e.Definite {
+		t.Errorf("a closed session takes a command: %v", e)
 	}
 }
 

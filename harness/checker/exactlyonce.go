@@ -19,6 +19,12 @@ type SessionCounts struct {
 	Expired    int `json:"expired"`    // copies refused because their session had expired
 }
 
+// String says the counts in one line.
+func (c SessionCounts) String() string {
+	return fmt.Sprintf("%d opened, %d copies sent again; answered: %d as duplicates, %d as stale, %d as expired",
+		c.Opened, c.Resent, c.Duplicates, c.Stale, c.Expired)
+}
+
 // ExactlyOnce asks of every addition to a list, sent in copies under one number
 // of a session, whether it was executed exactly once if it was acknowledged, and
 // once at most if it was not; whether all its answers say the same; and whether
@@ -169,7 +175,7 @@ func sentAs(op *history.Operation) string {
 	}
 	answers := make([]string, len(s.Copies))
 	for i, c := range s.Copies {
-		answers[i] = c.Node + " " + c.Answer
+		answers[i] = c.String()
 	}
 	return fmt.Sprintf("number %d of session %d (%s)", s.Number, s.ID, strings.Join(answers, ", "))
 }

@@ -31,6 +31,9 @@ func TestCopiesAreCounted(t *testing.T) {
 	if got := ExactlyOnce(ops, Model{Access: ListAccess}); *got.Sessions != want || got.Verdict != Valid || got.Keys != 1 {
 		t.Errorf("%+v with %+v, want %+v", got, *got.Sessions, want)
 	}
+	if said := want.String(); said != "2 opened, 4 copies sent again; answered: 1 as duplicates, 1 as stale, 2 as expired" {
+		t.Errorf("said as %q", said)
+	}
 }
 
 // TestHardlyAnyDuplicatesProveNothing, and do not hide what is wrong.

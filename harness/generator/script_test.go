@@ -12,7 +12,7 @@ import (
 func TestScript(t *testing.T) {
 	const s = time.Second
 	script, err := NewScript([]Step{
-		{At: 3 * s, Worker: 1, F: "cas", Key: "a", Value: history.Int(7), Old: history.Null()},
+		{At: 3 * s, Worker: 1, F: "cas", Key: "a", Value: history.Int(7), Old: history.Null(), How: "twice"},
 		{At: 2 * s, Worker: 0, F: "read", Key: "a"},
 		{At: 1 * s, Worker: 1, F: "write", Key: "a", Value: history.Int(5)},
 		{At: 3 * s, Worker: 1, F: "read", Key: "b"},
@@ -38,7 +38,7 @@ func TestScript(t *testing.T) {
 	next(1, history.Event{F: "write", Key: "a", Value: history.Int(5)})
 	due(1, 1*s, 3*s)
 	script.Observe(history.Event{Type: history.Info, F: "write", Key: "a"})
-	next(1, history.Event{F: "cas", Key: "a", Value: history.Int(7), Old: history.Null()})
+	next(1, history.Event{F: "cas", Key: "a", Value: history.Int(7), Old: history.Null(), How: "twice"})
 	due(1, 4*s, 4*s) // it began late
 	next(1, history.Event{F: "read", Key: "b"})
 	due(1, 4*s, history.Never)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -68,6 +69,14 @@ const (
 	Executed = "ok"
 	Repeated = "duplicate" // executed before; the value is what was answered then
 )
+
+// String says who answered and how: "n2 duplicate".
+func (c Copy) String() string {
+	if c.Number != 0 {
+		return fmt.Sprintf("number %d to %s %s", c.Number, c.Node, c.Answer)
+	}
+	return c.Node + " " + c.Answer
+}
 
 // Answered says whether a copy was answered by what it did.
 func (c Copy) Answered() bool { return c.Answer == Executed || c.Answer == Repeated }

@@ -159,6 +159,10 @@ func tilesOf(in Input) []tile {
 		tiles = append(tiles, tile{thousands(l.Keys), plural(l.Keys, "key") + " judged",
 			fmt.Sprintf("%d failing, %d undecided", len(l.Failing), len(l.Undecided))})
 	}
+	if s := r.Checks["exactly-once"].Sessions; s != nil {
+		tiles = append(tiles, tile{thousands(s.Resent), "copies sent again",
+			fmt.Sprintf("%d duplicates, %d expired", s.Duplicates, s.Expired)})
+	}
 	return append(tiles, tile{strconv.Itoa(r.Nodes), plural(r.Nodes, "node"), "on " + cmp.Or(r.Cluster, "an unknown cluster")})
 }
 

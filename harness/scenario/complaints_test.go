@@ -88,7 +88,7 @@ func TestComplaints(t *testing.T) {
 		"one number as calls":       {"nemesis:\n- disk: {schedule: [{calls: 7}]}\n", "nemesis.disk.schedule[0].calls: found the number 7, want a list of whole numbers"},
 		"empty script":              {"workload:\n  script: []\n", "x.yaml:2: workload.script: an empty list"},
 		"script as a map":           {"workload: {script: {at: 1s}}\n", "workload.script: found a map, want a list, each entry a map with the keys at, worker, f, key, value, old"},
-		"unknown key of a step":     {scripted("at: 1s, client: 0"), `x.yaml:4: workload.script[1]: unknown key "client": allowed are at, worker, f, key, value, old`},
+		"unknown key of a step":     {scripted("at: 1s, client: 0"), `x.yaml:4: workload.script[1]: unknown key "client": allowed are at, worker, f, key, value, old, how`},
 		"unknown operation":         {scripted("at: 1s, worker: 0, key: a, f: reed"), `x.yaml:4: workload.script[1].f: unknown f "reed": did you mean "read"?`},
 		"no key":                    {scripted("at: 1s, worker: 0, f: read"), "x.yaml:4: workload.script[1].key: no key"},
 		"worker of nobody":          {scripted("at: 1s, worker: 15, f: read, key: a"), "x.yaml:4: workload.script[1].worker: 15: want 0 to 14, with 15 clients"},
@@ -96,6 +96,9 @@ func TestComplaints(t *testing.T) {
 		"value of a list":           {scripted("at: 1s, worker: 0, f: write, key: a, value: [1]"), "x.yaml:4: workload.script[1].value: found a list, want a value"},
 		"value of a fraction":       {scripted("at: 1s, worker: 0, f: write, key: a, value: 1.5"), "x.yaml:4: workload.script[1].value: found the number 1.5, want a value"},
 		"value that nobody writes":  {scripted("at: 1s, worker: 0, f: write, key: a, value: five"), "x.yaml:4: workload.script[1].value: want a whole number"},
+		"a way that there is not":   {scripted("at: 1s, worker: 0, f: read, key: a, how: twice"), "x.yaml:4: workload.script[1].how: want none: there is one way to ask"},
+		"sessions that never last":  {"node: {session-entries: 0}\n", "x.yaml:1: node.session-entries: 0: want 1 to 1000000000"},
+		"no room for sessions":      {"node: {max-sessions: 0}\n", "x.yaml:1: node.max-sessions: 0: want 1 to 1000000"},
 		"cas that expects nothing":  {scripted("at: 1s, worker: 0, f: cas, key: a, value: 5"), "x.yaml:4: workload.script[1].old: want a whole number or null"},
 		"a file too large":          {strings.Repeat("#", maxBytes+1), "x.yaml:1: 8388609 bytes"},
 	} {

@@ -56,6 +56,9 @@ func describe(e history.Event) string {
 	if len(e.Value) > 0 {
 		what += " " + string(e.Value)
 	}
+	if e.How != "" {
+		what += " (" + e.How + ")"
+	}
 	switch e.Type {
 	case history.Invoke:
 		return fmt.Sprintf("client %d asks: %s", e.Process, what)

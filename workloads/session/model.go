@@ -21,10 +21,7 @@ func Model() checker.Model {
 		}
 		answers := make([]string, len(s.Copies))
 		for i, c := range s.Copies {
-			answers[i] = c.Node + " " + c.Answer
-			if c.Number != 0 {
-				answers[i] = fmt.Sprintf("number %d to %s", c.Number, answers[i])
-			}
+			answers[i] = c.String()
 		}
 		return fmt.Sprintf("%s (%d copies: %s)", said, len(s.Copies), strings.Join(answers, ", "))
 	}
