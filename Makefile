@@ -25,7 +25,7 @@ build: ## bin/harness, bin/node, bin/agent and bin/sim, statically linked
 
 RUN = bin/harness run $(1) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-.PHONY: test-partition test-kill test-pause test-clock test-append
+.PHONY: test-partition test-kill test-pause test-clock test-append test-session test-membership test-lease test-snapshot
 test-partition: build ## the main job: five nodes, a minute of load, partitions of every shape
 	@$(call RUN,partition)
 test-kill: build ## nodes killed with SIGKILL and restarted
@@ -36,6 +36,14 @@ test-clock: build ## clocks that jump and run fast or slow
 	@$(call RUN,clock)
 test-append: build ## lists instead of registers, under partitions and kills: their order is the witness
 	@$(call RUN,append)
+test-session: build ## commands sent again in sessions, under partitions and kills: each is executed once
+	@$(call RUN,session)
+test-membership: build ## voters that come and go and leaders that hand over, under partitions
+	@$(call RUN,membership)
+test-lease: build ## reads by lease, under partitions, pauses and kills
+	@$(call RUN,lease)
+test-snapshot: build ## nodes that come back too late for the log: snapshots in many pieces
+	@$(call RUN,snapshot)
 
 # --- in the simulator, which needs no Docker ------------------------------
 

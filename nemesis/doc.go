@@ -10,7 +10,9 @@
 // does not count.
 //
 // A role is all, majority, minority, one or leader. Who holds it is drawn from
-// the seed, but for the leader, who is looked for when the fault begins.
+// the seed, but for the leader, who is looked for when the fault begins. Changes
+// of the membership know leader, follower and one, and find all of them among
+// the voters that they meet, in an order that is drawn.
 //
 // Everything here is blocking code over cluster.World and runs unchanged over
 // containers and in a simulator.

@@ -102,8 +102,12 @@ func checkTimed(in Injection, nodes int, free time.Duration) *Problem {
 	case in.Heal <= in.At:
 		return &Problem{"for", fmt.Sprintf("%v: want more than 0s", in.Heal-in.At)}
 	}
-	if err := holds(in.Targets, nodes); err != nil {
-		return &Problem{"targets", err.Error()}
+	role := holds(in.Targets, nodes)
+	if in.aims() {
+		role = heldByMember(in.Targets)
+	}
+	if role != nil {
+		return &Problem{"targets", role.Error()}
 	}
 	want := cluster.NodeNames(nodes)
 	for i, node := range in.Order {

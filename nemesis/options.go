@@ -16,6 +16,8 @@ const (
 	Packets   = "packets"
 	Power     = "power"
 	Disk      = "disk"
+
+	Membership = "membership"
 )
 
 // NetAdmin is the capability that iptables takes inside a container.
@@ -122,6 +124,13 @@ func Kinds() []Kind {
 			Simulated:   true,
 			Defaults: func() Options {
 				return &DiskOptions{Every: 6 * time.Second, For: 3 * time.Second, Slow: 200 * time.Millisecond, Calls: 10}
+			},
+		},
+		{
+			Name:        Membership,
+			Description: "removes, adds, replaces and demotes voters, and moves the lead, through the nodes' own API",
+			Defaults: func() Options {
+				return &MembershipOptions{Every: 7 * time.Second, For: 3 * time.Second}
 			},
 		},
 	}

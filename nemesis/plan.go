@@ -34,6 +34,11 @@ type episode interface {
 	judge(w cluster.World) (evident bool, evidence map[string]any, err error)
 }
 
+// aimed is an episode that finds out whom it hits only when it is applied.
+type aimed interface {
+	hit() []string
+}
+
 // plan carries a schedule out.
 type plan struct {
 	kind     string
@@ -76,7 +81,10 @@ func (p *plan) inject(w cluster.World, faults cluster.Faults, in Injection) (end
 		Nemesis: p.kind, Shape: in.Shape, Targets: in.Targets, Nodes: in.targets(),
 		Asked: map[string]any{}, Evidence: map[string]any{}, At: w.Now(), Healed: w.Now(),
 	}
-	if in.Targets == Leader {
+	if in.aims() {
+		fault.Nodes = []string{}
+	}
+	if in.Targets == Leader && !in.aims() {
 		leader, sleepErr := findLeader(w, min(in.At+leaderSearch, in.Heal))
 		if sleepErr != nil {
 			return true, nil
@@ -101,6 +109,9 @@ func (p *plan) inject(w cluster.World, faults cluster.Faults, in Injection) (end
 	what := in.what()
 	faults.Began(p.kind, what)
 	at, applyErr := ep.apply(w)
+	if aimed, ok := ep.(aimed); ok {
+		fault.Nodes = aimed.hit()
+	}
 	if applyErr == nil {
 		fault.At = at
 		ended = ep.hold(w, in.Heal) != nil
@@ -137,6 +148,9 @@ func (in Injection) what() string {
 		if words == "" {
 			words = All
 		}
+		return words
+	}
+	if in.aims() {
 		return words
 	}
 	for _, node := range in.targets() {

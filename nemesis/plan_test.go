@@ -41,6 +41,9 @@ func TestEveryFaultIsEvidentAndHealed(t *testing.T) {
 					if k.Name == Power {
 						most += powerWithin
 					}
+					if k.Name == Membership {
+						most += 2 * pollEvery
+					}
 					if late := f.At - schedule[i].At; late < 0 || late > most {
 						t.Errorf("%v: in force at %v", schedule[i], f.At)
 					}
@@ -106,6 +109,9 @@ func TestLeaderIsLookedForWhenTheFaultBegins(t *testing.T) {
 		Packets:   options(t, Packets, 5, func(o *PacketsOptions) { o.Targets = []string{Leader} }),
 		Power:     options(t, Power, 5, func(o *PowerOptions) { o.Targets = []string{Leader} }),
 		Disk:      options(t, Disk, 5, func(o *DiskOptions) { o.Targets = []string{Leader} }),
+		Membership: options(t, Membership, 5, func(o *MembershipOptions) {
+			o.Shapes, o.Targets = []string{Remove}, []string{Leader}
+		}),
 	} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(5)

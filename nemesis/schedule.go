@@ -38,6 +38,8 @@ type Injection struct {
 	Calls []int
 	// Slow is how much longer syncs take on a slow disk, else zero.
 	Slow time.Duration
+	// Voters is how many voters a change of the membership leaves in the end.
+	Voters int
 }
 
 // String says the injection in one line.
@@ -47,7 +49,7 @@ func (in Injection) String() string {
 		s += " " + in.Shape
 	}
 	s += " of " + in.Targets
-	if in.Targets != Leader && in.Targets != All {
+	if in.Targets != Leader && in.Targets != All && !in.aims() {
 		s += " (" + strings.Join(in.targets(), " ") + ")"
 	}
 	for _, c := range []struct {
@@ -63,6 +65,9 @@ func (in Injection) String() string {
 	}
 	return s
 }
+
+// aims says whether the fault itself finds out whom it hits when it begins.
+func (in Injection) aims() bool { return in.Kind == Membership }
 
 // targets are the nodes that hold the role.
 func (in Injection) targets() []string {
@@ -95,7 +100,7 @@ func Roles(nodes int) []string {
 // Holders is how many nodes hold a role.
 func Holders(role string, nodes int) int {
 	switch role {
-	case One, Leader:
+	case One, Leader, Follower:
 		return 1
 	case Minority:
 		return (nodes - 1) / 2

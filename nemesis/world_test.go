@@ -35,6 +35,7 @@ type world struct {
 	deafRule bool                          // rules are accepted but drop nothing
 	stuck    bool                          // rules stay after a heal
 	commands []string                      // what agents were told, in order
+	members  members
 }
 
 // machine is a node and its agent.
@@ -44,7 +45,7 @@ type machine struct {
 	stopped   bool
 	boots     int
 	exits     []wire.Exit
-	rules     []change
+	rules     []ruleChange
 	dropped   uint64
 	started   time.Duration
 	realtime  line
@@ -102,8 +103,8 @@ func (m *machine) fails(left, failed *int, calls int) bool {
 	return true
 }
 
-// change is the set of rules since an instant.
-type change struct {
+// ruleChange is the set of rules since an instant.
+type ruleChange struct {
 	at    time.Duration
 	rules []wire.Rule
 }
@@ -121,6 +122,7 @@ func (l line) at(now time.Duration) int64 {
 
 func newWorld(nodes int) *world {
 	w := &world{latency: 2 * time.Millisecond, endAt: time.Hour, leader: "n1"}
+	w.members = members{term: 7, now: api.Members{Voters: cluster.NodeNames(nodes)}, voters: nodes}
 	for i := range nodes {
 		w.machines = append(w.machines, &machine{
 			name: fmt.Sprintf("n%d", i+1), pid: 100 + i, boots: 1,
@@ -160,7 +162,7 @@ func (w *world) Status(node string, timeout time.Duration) (api.Status, error) {
 		return api.Status{}, &api.Error{Code: api.Unreachable, Definite: true}
 	}
 	w.now += time.Millisecond
-	s := api.Status{Node: node, Role: "follower", Term: 7}
+	s := api.Status{Node: node, Role: "follower", Term: w.members.term, Members: w.members.seenBy(node)}
 	if node == w.leader {
 		s.Role = "leader"
 	}
@@ -217,7 +219,7 @@ func (w *world) serve(m *machine, path, query string, c cluster.Command, start t
 	case wire.PathDrop:
 		rules := c.Body.(wire.Drop).Rules
 		if !w.stuck || len(rules) > 0 {
-			m.rules = append(m.rules, change{w.now, rules})
+			m.rules = append(m.rules, ruleChange{w.now, rules})
 		}
 		m.dropped += uint64(10 * len(rules))
 	case wire.PathClock:
@@ -382,6 +384,9 @@ func (w *world) whole(t *testing.T) {
 		}
 		if m.realtime.rate != 1 || m.realtime.offset != 0 || m.monotonic.rate != 1 {
 			t.Errorf("%s still has skewed clocks: %+v %+v", m.name, m.realtime, m.monotonic)
+		}
+		if w.now < w.endAt && (len(w.members.now.Voters) != w.members.voters || len(w.members.now.Learners) > 0) {
+			t.Errorf("the members are %+v, want %d voters and no learner", w.members.now, w.members.voters)
 		}
 		if len(m.packets) > 0 || m.disk != (wire.Disk{}) {
 			t.Errorf("%s still has rules about packets %v or trouble with its disk %+v", m.name, m.packets, m.disk)

@@ -23,6 +23,7 @@ const patience = 20 * time.Second
 type testCluster struct {
 	t       *testing.T
 	env     []string
+	args    []string // of every node, besides the usual
 	dir     string
 	addrs   []string // clients' addresses
 	peers   []string // name=address
@@ -52,11 +53,17 @@ func (c *child) logged() string {
 
 func newCluster(t *testing.T, nodes int, env ...string) *testCluster {
 	t.Helper()
+	return newClusterOf(t, nodes, nil, env...)
+}
+
+// newClusterOf is newCluster with flags for every node.
+func newClusterOf(t *testing.T, nodes int, args []string, env ...string) *testCluster {
+	t.Helper()
 	addrs, err := freeAddrs(2 * nodes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &testCluster{t: t, dir: t.TempDir(), addrs: addrs[:nodes], nodes: make([]*child, nodes), env: env}
+	c := &testCluster{t: t, dir: t.TempDir(), addrs: addrs[:nodes], nodes: make([]*child, nodes), env: env, args: args}
 	for i, addr := range addrs[nodes:] {
 		c.peers = append(c.peers, fmt.Sprintf("n%d=%s", i+1, addr))
 	}
@@ -79,11 +86,12 @@ func (c *testCluster) data(i int) string { return filepath.Join(c.dir, fmt.Sprin
 
 func (c *testCluster) start(i int) {
 	c.t.Helper()
-	n := &child{cmd: exec.Command(os.Args[0],
+	n := &child{cmd: exec.Command(os.Args[0], append([]string{
 		"--name", fmt.Sprintf("n%d", i+1),
 		"--peers", strings.Join(c.peers, ","), "--listen-client", c.addrs[i],
 		"--listen-peer", strings.TrimPrefix(c.peers[i], fmt.Sprintf("n%d=", i+1)), "--data", c.data(i),
-		"--election-timeout", "300ms", "--election-jitter", "150ms", "--heartbeat", "30ms", "--snapshot-every", "50")}
+		"--election-timeout", "300ms", "--election-jitter", "150ms", "--heartbeat", "30ms", "--snapshot-every", "50",
+	}, c.args...)...)}
 	n.cmd.Env = append(append(os.Environ(), asNode+"=1"), c.env...)
 	n.cmd.Stderr = n
 	if err := n.cmd.Start(); err != nil {
@@ -121,6 +129,22 @@ func (c *testCluster) do(i int, request api.Request) api.Reply {
 	}
 	c.t.Fatalf("n%d never answered %+v: %v\n%s", i+1, request, err, c.nodes[i].logged())
 	return api.Reply{}
+}
+
+// again repeats what the leader is asked as long as it is refused, or asked of
+// one who is no leader.
+func (c *testCluster) again(what string, ask func(leader *api.Client) error) {
+	c.t.Helper()
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
+		if err = ask(c.clients[c.leader()]); err == nil {
+			return
+		}
+		if !definite(err) {
+			break
+		}
+	}
+	c.t.Fatalf("%s: %v", what, err)
 }
 
 // leader waits for a node that says it leads.

@@ -46,6 +46,10 @@ func TestParseFlags(t *testing.T) {
 		{"the least", base, ""},
 		{"the scenario's keys", append([]string{"--election-timeout", "2s", "--election-jitter=1s", "--heartbeat", "50ms", "--max-batch", "32",
 			"--snapshot-every", "100", "--session-entries", "300", "--max-sessions", "40", "--reads", "readindex", "--peer-silence", "3s", "--seed", "42"}, base...), ""},
+		{"the members' keys", append([]string{"--members", "n1,n2", "--reads", "lease", "--lease-drift", "0.2", "--max-uncommitted", "1000000",
+			"--snapshot-chunk", "65536", "--compact-tail", "50"}, base...), ""},
+		{"members that are no peers", append([]string{"--members", "n1,n3"}, base...), "--members"},
+		{"no members", append([]string{"--members", ""}, base...), "--members"},
 		{"nothing", nil, "--name is missing"},
 		{"unknown flag", append([]string{"--nam", "n1"}, base...), "-nam"},
 		{"an argument", append(base, "extra"), `"extra" is not a flag`},
@@ -68,7 +72,13 @@ func TestParseFlags(t *testing.T) {
 			}
 		})
 	}
-	cfg, err := parseFlags(append([]string{"--peer-silence", "3s", "--snapshot-every", "7", "--session-entries", "300",
+	cfg, err := parseFlags(append([]string{"--members", "n1", "--lease-drift", "0.25", "--max-uncommitted", "8", "--snapshot-chunk", "9", "--compact-tail", "10",
+		"--reads", "lease"}, base...), io.Discard)
+	if err != nil || len(cfg.Members) != 1 || cfg.Members[0] != "n1" || cfg.LeaseDrift != 0.25 || cfg.MaxUncommitted != 8 ||
+		cfg.SnapshotChunk != 9 || cfg.CompactTail != 10 || cfg.Reads != "lease" {
+		t.Errorf("flags do not arrive: %+v, %v", cfg, err)
+	}
+	cfg, err = parseFlags(append([]string{"--peer-silence", "3s", "--snapshot-every", "7", "--session-entries", "300",
 		"--max-sessions", "40"}, base...), io.Discard)
 	if err != nil || cfg.PeerSilence != 3*time.Second || cfg.SnapshotEvery != 7 || cfg.SessionEntries != 300 || cfg.MaxSessions != 40 {
 		t.Errorf("flags do not arrive: %+v, %v", cfg, err)

@@ -40,6 +40,9 @@ type Config struct {
 	// CompactTail is how many entries below a snapshot stay in the log, for
 	// followers that are slightly behind.
 	CompactTail core.Index
+	// MaxTailBytes bounds what a leader keeps below that for followers that answer
+	// and are further behind: one that is sent a snapshot needs what came meanwhile.
+	MaxTailBytes int
 	// NoNoop leaves out the entry that opens a leader's term, so that
 	// commands have contiguous indices. Reads then wait for the first command
 	// of the term.
@@ -87,7 +90,7 @@ func DefaultConfig(id core.NodeID, voters []core.NodeID) Config {
 		ElectionTimeout: time.Second, ElectionJitter: 500 * time.Millisecond, Heartbeat: 100 * time.Millisecond,
 		MaxBatch: 64, MaxBatchBytes: 1 << 20, MaxInflight: 64, MaxInflightBytes: 4 << 20,
 		MaxUncommittedBytes: 64 << 20, SnapshotChunk: 1 << 20,
-		CompactTail: 1000, LeaseDrift: 0.1, Seed: uint64(id),
+		CompactTail: 1000, MaxTailBytes: 128 << 20, LeaseDrift: 0.1, Seed: uint64(id),
 		MaxCommandBytes: 1 << 20, QueueLimit: 8192, MaxBacklogBytes: 64 << 20,
 	}
 }
@@ -117,7 +120,7 @@ func (c Config) core() core.Config {
 		MaxBatch:        c.MaxBatch, MaxBatchBytes: c.MaxBatchBytes,
 		MaxInflight: c.MaxInflight, MaxInflightBytes: c.MaxInflightBytes,
 		MaxUncommittedBytes: c.MaxUncommittedBytes, SnapshotChunk: c.SnapshotChunk,
-		CompactTail: c.CompactTail, NoNoop: c.NoNoop,
+		CompactTail: c.CompactTail, MaxTailBytes: c.MaxTailBytes, NoNoop: c.NoNoop,
 		Lease: c.Lease, LeaseDriftPPM: uint32(math.Ceil(c.LeaseDrift * 1e6)), Seed: c.Seed,
 	}
 }

@@ -76,6 +76,48 @@ func TestAnyFailureOfTheDiskSilencesTheMember(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsWhenTheDiskFailsEndsBadly: the failure comes while the owner is
+// busy and much waits for its turn. None of that is served any more.
+func TestWhatWaitsWhenTheDiskFailsEndsBadly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.delay = 50 * time.Millisecond
+		c.config = func(cfg *raft.Config) { cfg.Lease = true }
+		c.startAll()
+		defer c.stopAll()
+		m := c.members[c.leader()]
+		c.agree()
+		<-time.After(time.Second)
+		synctest.Wait()
+		call := "Append"
+		m.storage.failIn.Store(&call)
+		var ended fates
+		ended.ask(m.Raft) // what the disk fails at
+		synctest.Wait()
+		hold, held := make(chan struct{}), make(chan struct{})
+		if err := m.ReadAsync(true, func(raft.ReadPoint, error) { close(held); <-hold }); err != nil {
+			t.Fatal(err)
+		}
+		<-held
+		<-time.After(200 * time.Millisecond) // and heartbeats are due
+		if m.Err() == nil {
+			t.Fatal("the disk has not failed")
+		}
+		sent, well := c.network.sent(m.Status().ID), ended.count()
+		for range 100 {
+			ended.ask(m.Raft)
+		}
+		close(hold)
+		<-m.Failed()
+		if now := c.network.sent(m.Status().ID); now != sent {
+			t.Errorf("it sent %d messages after the failure", now-sent)
+		}
+		if now := ended.count(); now != well || ended.open() != 0 {
+			t.Errorf("after the failure %d requests ended well, and %d never did", now-well, ended.open())
+		}
+	})
+}
+
 // fates counts how requests ended.
 type fates struct {
 	mu                 sync.Mutex

@@ -25,8 +25,10 @@ type Storage interface {
 	Cut(to core.Index) error
 	// Snapshot reads the newest durable snapshot.
 	Snapshot() (core.SnapshotMeta, core.Membership, []byte, error)
-	// SnapshotChunk reads up to size bytes of a snapshot from offset on. If that
-	// snapshot is there no more, it reads the beginning of the newest.
+	// SnapshotChunk reads up to size bytes of a snapshot from offset on. One that
+	// is read piece by piece stays while newer ones are saved, or a follower that
+	// takes longer than from one to the next never gets a whole one. If it is there no
+	// more, the beginning of the newest is read.
 	SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (wal.Chunk, error)
 	// Close comes after all other calls have returned.
 	Close() error

@@ -12,6 +12,7 @@ import (
 	"partita/harness/interpreter"
 	lists "partita/workloads/append" // its own name would hide the builtin
 	"partita/workloads/register"
+	"partita/workloads/session"
 )
 
 // Workload is one of them.
@@ -21,6 +22,8 @@ type Workload struct {
 	Generator   func(generator.Config) generator.Generator
 	Client      func(worker generator.Worker, nodes []string) interpreter.Client
 	Model       checker.Model
+	// ExactlyOnce says that changes are sent in copies, which count once.
+	ExactlyOnce bool
 	// Reads and Writes are the kinds of operations (f) by which a node shows
 	// that it reads and writes again; Operations are all kinds.
 	Reads, Writes, Operations []string
@@ -53,6 +56,17 @@ func All() []Workload {
 		Reads: []string{register.Read}, Writes: []string{register.Write, register.CAS},
 		Operations: []string{register.Read, register.Write, register.CAS},
 		Step:       register.CheckStep,
+	}, {
+		Name:        session.Name,
+		Description: "append to lists in sessions: commands are sent again, and executed once",
+		Generator:   session.NewGenerator,
+		Client: func(w generator.Worker, nodes []string) interpreter.Client {
+			return session.NewClient(w, nodes)
+		},
+		Model: session.Model(), ExactlyOnce: true,
+		Reads: []string{session.Read}, Writes: []string{session.Append},
+		Operations: []string{session.Append, session.Read},
+		Step:       session.CheckStep,
 	}}
 }
 

@@ -85,12 +85,35 @@ func TestWorkloadsJudgeAFakeCluster(t *testing.T) {
 						t.Errorf("%d ok operations of %s", kinds[f], f)
 					}
 				}
-				got := checker.Linearizable(t.Context(), ops, w.Model, checker.Options{Explain: -1})
-				if got.Verdict != c.want {
+				checks, _ := checker.Judge(t.Context(), checker.Run{
+					Operations: ops, Model: w.Model, ExactlyOnce: w.ExactlyOnce, Options: checker.Options{Explain: -1},
+				})
+				if got := checks["linearizable"]; got.Verdict != c.want {
 					t.Errorf("the verdict on %d operations is %s (%s), want %s", len(ops), got.Verdict, got.Reason, c.want)
+				}
+				once, made := checks["exactly-once"]
+				if made != w.ExactlyOnce || made && c.want == checker.Valid && once.Verdict != checker.Valid {
+					t.Errorf("exactly once: %s (%s)", once.Verdict, once.Reason)
 				}
 			})
 		}
+	}
+}
+
+// TestDuplicatesAreFound: a command that is executed twice is told of by the
+// number that it was sent under.
+func TestDuplicatesAreFound(t *testing.T) {
+	w, err := Find("session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops := play(t, w, cluster.Misdeeds{LostAcks: 0.005, Duplicates: 0.02})
+	got := checker.ExactlyOnce(ops, w.Model)
+	if got.Verdict != checker.Invalid || !strings.Contains(got.Reason, "of session ") || len(got.Failing) == 0 {
+		t.Errorf("%s: %s", got.Verdict, got.Reason)
+	}
+	if c := got.Sessions; c.Opened < 10 || c.Resent < 100 || c.Duplicates < 100 || c.Stale < 10 {
+		t.Errorf("counted %+v", *c)
 	}
 }
 

@@ -3,14 +3,14 @@ package catalogue
 import "slices"
 
 // Checks are what may catch a bug in the history of a simulated run.
-func Checks() []string { return []string{"linearizable", "availability", "crashes"} }
+func Checks() []string { return []string{"exactly-once", "linearizable", "availability", "crashes"} }
 
 // Invariants are what may catch a bug inside a simulated cluster. The harness
 // does not link the simulator; a test of the simulator compares this list with its own.
 func Invariants() []string {
 	return []string{
 		"election safety", "log matching", "leader completeness", "state-machine safety",
-		"committed never lost", "durable promises", "read outside its round", "panic",
+		"committed never lost", "durable promises", "read outside its round", "lease read", "leader append-only", "configuration", "panic",
 	}
 }
 

@@ -17,6 +17,9 @@ type AvailabilityInput struct {
 	Operations []history.Operation
 	Faults     []cluster.Fault
 	Nodes      []string
+	// Members are the nodes that are members when the run begins; all if left
+	// out. Changes of the membership say who they are later.
+	Members []string
 	// Reads and Writes are the kinds of operations that count as one or the
 	// other; "read" and "write" if left out.
 	Reads, Writes []string
@@ -57,9 +60,10 @@ type interval struct{ from, to time.Duration }
 
 // Availability asks whether the cluster came back: after each heal that is
 // followed by RecoverWithin without faults, and after the last in any case,
-// every node must answer one read and one write with ok in that time. It is
-// invalid otherwise; unknown when the harness was late in a window that
-// failed, or when the run was too short to hold the last window.
+// every node that is a member then must answer one read and one write with ok
+// in that time, and a changed membership must be brought back. It is invalid
+// otherwise; unknown when the harness was late in a window that failed, or when
+// the run was too short to hold the last window.
 func Availability(in AvailabilityInput) Result {
 	in.withDefaults()
 	result := Result{Verdict: Valid}
@@ -93,16 +97,24 @@ func (in *AvailabilityInput) withDefaults() {
 
 // judgeWindow looks at one recovery.
 func (in *AvailabilityInput) judgeWindow(window interval) (Verdict, string) {
-	_, missing := in.answered(window)
+	after := fmt.Sprintf("within %v of the heal at %s", in.RecoverWithin, instant(window.from))
+	members, since, ok := in.members(window.from)
+	if !ok || since > window.to {
+		return in.failed(window, "the voters are not as many again as they were", after)
+	}
+	_, missing := in.answered(window, members)
 	if len(missing) == 0 {
 		return Valid, ""
 	}
-	after := fmt.Sprintf("within %v of the heal at %s", in.RecoverWithin, instant(window.from))
 	asked := in.asked(window, missing)
 	if len(asked) == 0 {
 		return Unknown, fmt.Sprintf("nobody asked for %s early enough, %s", owed(missing), after)
 	}
-	missing = asked
+	return in.failed(window, "no ok "+owed(asked), after)
+}
+
+// failed is the verdict on a window in which something is missing.
+func (in *AvailabilityInput) failed(window interval, what, after string) (Verdict, string) {
 	if in.End < window.to {
 		return Unknown, fmt.Sprintf("the run ended at %s, too early to see the recovery %s", instant(in.End), after)
 	}
@@ -112,7 +124,7 @@ func (in *AvailabilityInput) judgeWindow(window interval) (Verdict, string) {
 			return Unknown, fmt.Sprintf("machine too slow: the harness was late by %v at %s, %s", lag.For.Round(time.Millisecond), instant(lag.At), after)
 		}
 	}
-	return Invalid, fmt.Sprintf("no ok %s, %s", owed(missing), after)
+	return Invalid, what + ", " + after
 }
 
 // need is an answer that a node owes: to a read or to a write.
@@ -149,9 +161,9 @@ func (in *AvailabilityInput) asked(window interval, missing []need) []need {
 	return all
 }
 
-// answered is when the last of the nodes had answered one ok read and one ok
+// answered is when the last of some nodes had answered one ok read and one ok
 // write, both begun and ended in the window; and what is missing if not all have.
-func (in *AvailabilityInput) answered(window interval) (time.Duration, []need) {
+func (in *AvailabilityInput) answered(window interval, nodes []string) (time.Duration, []need) {
 	first := make(map[need]time.Duration)
 	for _, op := range in.Operations {
 		if op.Complete.Type != history.OK || op.Invoke.Time < window.from || op.Complete.Time > window.to {
@@ -168,7 +180,7 @@ func (in *AvailabilityInput) answered(window interval) (time.Duration, []need) {
 	}
 	last := window.from
 	var missing []need
-	for _, node := range in.Nodes {
+	for _, node := range nodes {
 		for _, what := range []string{"read", "write"} {
 			at, ok := first[need{node, what}]
 			if !ok {
@@ -180,18 +192,24 @@ func (in *AvailabilityInput) answered(window interval) (time.Duration, []need) {
 	return last, missing
 }
 
-// OutsideFaults counts the operations that lie wholly outside faults, and how
-// many of them were ok. Outside begins when every node has answered after a
-// heal, or after the start, and ends when the next fault is in force; an
+// OutsideFaults counts the operations of members that lie wholly outside
+// faults, and how many of them were ok. Outside begins when every member has
+// answered after a heal, or after the start, and ends when the next fault is in force; an
 // operation that a fault interrupted is not outside. One without a completion
 // counts as long as no fault followed.
 func OutsideFaults(in AvailabilityInput) (ok, total int) {
 	in.withDefaults()
-	var calm []interval
+	type lull struct {
+		interval
+		members []string
+	}
+	var calm []lull
 	from := time.Duration(0)
 	for _, fault := range append(faultIntervals(in.Faults), interval{history.Never, history.Never}) {
-		if begin, missing := in.answered(interval{from, fault.from}); len(missing) == 0 {
-			calm = append(calm, interval{begin, fault.from})
+		if members, _, ok := in.members(from); ok {
+			if begin, missing := in.answered(interval{from, fault.from}, members); len(missing) == 0 {
+				calm = append(calm, lull{interval{begin, fault.from}, members})
+			}
 		}
 		from = fault.to
 	}
@@ -200,7 +218,8 @@ func OutsideFaults(in AvailabilityInput) (ok, total int) {
 			continue
 		}
 		for _, c := range calm {
-			if op.Invoke.Time < c.from || op.Invoke.Time > c.to || op.Complete.Time > c.to {
+			inside := op.Invoke.Time >= c.from && op.Invoke.Time <= c.to && op.Complete.Time <= c.to
+			if !inside || !slices.Contains(c.members, op.Invoke.Node) {
 				continue
 			}
 			total++

@@ -20,30 +20,38 @@ type Run struct {
 	StartNS int64
 
 	Nodes []string // names, in order
-	Kinds []string // of the faults asked for
+	// Members are the nodes that are members when the run begins; all if left out.
+	Members []string
+	Kinds   []string // of the faults asked for
 	// Asked are the workload's kinds of operations; Reads and Writes are those by
 	// which a node shows that it is back.
 	Asked, Reads, Writes []string
 	Model                Model
-	Options              Options
-	RecoverWithin        time.Duration
-	TimeLimit            time.Duration
+	// ExactlyOnce says that the workload sends changes in copies that count once.
+	ExactlyOnce   bool
+	Options       Options
+	RecoverWithin time.Duration
+	TimeLimit     time.Duration
 }
 
 // Judge lets every checker judge a run by what it left, and explains the keys
 // that no order explains.
 func Judge(ctx context.Context, r Run) (map[string]Result, []*Failure) {
 	linearizable := Linearizable(ctx, r.Operations, r.Model, r.Options)
-	return map[string]Result{
+	checks := map[string]Result{
 		"linearizable": linearizable.Result,
 		"stats":        Stats(r.Asked, r.Operations),
 		"faults":       Faults(r.Kinds, r.Faults),
 		"crashes":      Crashes(r.Records, r.Faults, r.StartNS),
 		"availability": Availability(AvailabilityInput{
-			Operations: r.Operations, Faults: r.Faults, Nodes: r.Nodes, Reads: r.Reads, Writes: r.Writes,
+			Operations: r.Operations, Faults: r.Faults, Nodes: r.Nodes, Members: r.Members, Reads: r.Reads, Writes: r.Writes,
 			RecoverWithin: r.RecoverWithin, End: r.end(), Lags: Lags(r.Events),
 		}),
-	}, linearizable.Failures
+	}
+	if r.ExactlyOnce {
+		checks["exactly-once"] = enoughCopies(ExactlyOnce(r.Operations, r.Model))
+	}
+	return checks, linearizable.Failures
 }
 
 // end is when the last operation was invoked: about the time limit, unless the

@@ -26,6 +26,8 @@ type Result struct {
 	// OutsideFaults, of availability, is the share of operations outside faults
 	// that were ok, between 0 and 1.
 	OutsideFaults *float64 `json:"outside_faults,omitempty"`
+	// Sessions, of exactly-once, counts what became of copies.
+	Sessions *SessionCounts `json:"sessions,omitempty"`
 }
 
 // Worse says whether v is worse than other. A verdict that is none of the
@@ -44,8 +46,9 @@ func (v Verdict) rank() int {
 
 // telling is the order in which checks tell what went wrong: a rule that was
 // broken inside says more than what clients saw of it, and that more than a
-// node that broke over it. The others follow by name.
-var telling = []string{"invariants", "linearizable", "crashes"}
+// node that broke over it; that a command was executed twice says more than
+// that no order explains it. The others follow by name.
+var telling = []string{"invariants", "exactly-once", "linearizable", "crashes"}
 
 // Compose takes the worst verdict of several checkers and says whose it is:
 // the reason is that of the checker that tells most of those. No checkers at

@@ -38,6 +38,11 @@ type World interface {
 	Status(node string, timeout time.Duration) (api.Status, error)
 	// Clock asks a node for its own time.
 	Clock(node string, timeout time.Duration) (api.Clock, error)
+	// ChangeMembers asks a node to change the configuration, and Transfer to let
+	// another one lead; only the leader takes them. Errors are *api.Error; after an
+	// indefinite one the change may still come about.
+	ChangeMembers(node string, changes []api.MemberChange, timeout time.Duration) (api.Members, error)
+	Transfer(node, to string, timeout time.Duration) (api.Transferred, error)
 	// Agents sends commands to the agents of several nodes at once and returns
 	// when all have answered or failed, answers in the order of the commands.
 	Agents(commands []Command, timeout time.Duration) []Answer

@@ -171,6 +171,26 @@ func (m *Machines) Clock(node string, timeout time.Duration) (api.Clock, error) 
 	return c.Clock(timeout)
 }
 
+// ChangeMembers asks a node to change the configuration.
+func (m *Machines) ChangeMembers(node string, changes []api.MemberChange, timeout time.Duration) (api.Members, error) {
+	c, err := m.client(node)
+	if err != nil {
+		return api.Members{}, &api.Error{Code: api.Unreachable, Message: err.Error(), Definite: true}
+	}
+	defer c.Close()
+	return c.ChangeMembers(changes, timeout)
+}
+
+// Transfer asks a node to let another one lead.
+func (m *Machines) Transfer(node, to string, timeout time.Duration) (api.Transferred, error) {
+	c, err := m.client(node)
+	if err != nil {
+		return api.Transferred{}, &api.Error{Code: api.Unreachable, Message: err.Error(), Definite: true}
+	}
+	defer c.Close()
+	return c.Transfer(to, timeout)
+}
+
 func (m *Machines) client(node string) (*api.Client, error) {
 	for _, n := range m.cluster.Nodes() {
 		if n.Name == node {

@@ -22,6 +22,8 @@ type Fake struct {
 	source *rand.Rand
 	values map[string]string
 	before map[string]old
+	opened uint64                 // sessions
+	latest map[uint64]fakeSession // what each session did last
 	down   map[string]bool
 	leader string
 	calls  int
@@ -33,12 +35,19 @@ type old struct {
 	found bool
 }
 
+// fakeSession is the latest command of a session. Sessions do not expire.
+type fakeSession struct {
+	number uint64
+	reply  api.Reply
+}
+
 // Misdeeds are what a Fake does wrong, each with its probability a request.
 type Misdeeds struct {
 	StaleReads float64 // a read answers what was there before the latest change
 	LostAcks   float64 // a change happens, but its answer never comes: an indefinite error
 	LostWrites float64 // a write or an append is answered but does not happen
 	Refusals   float64 // a definite error that names the leader
+	Duplicates float64 // a command of a session is executed though it was before
 }
 
 // NewFake makes a fake cluster. Each request takes up to twice delay, drawn
@@ -47,7 +56,7 @@ func NewFake(start Start, nodes []string, delay time.Duration, seed uint64, wron
 	return &Fake{
 		start: start, nodes: nodes, delay: delay, wrongs: wrongs,
 		source: rand.New(rand.NewPCG(seed, 0)),
-		values: map[string]string{}, before: map[string]old{}, down: map[string]bool{}, leader: nodes[0],
+		values: map[string]string{}, before: map[string]old{}, latest: map[uint64]fakeSession{}, down: map[string]bool{}, leader: nodes[0],
 	}
 }
 
@@ -108,7 +117,7 @@ func (c *FakeConnection) Call(node string, req api.Request, timeout time.Duratio
 }
 
 // fate is what one request is in for.
-type fate struct{ stale, lostAck, lostWrite, refused bool }
+type fate struct{ stale, lostAck, lostWrite, refused, duplicate bool }
 
 func (f *Fake) draw() (there, back time.Duration, fate fate) {
 	f.mu.Lock()
@@ -120,6 +129,9 @@ func (f *Fake) draw() (there, back time.Duration, fate fate) {
 	fate.lostAck = f.source.Float64() < f.wrongs.LostAcks
 	fate.lostWrite = f.source.Float64() < f.wrongs.LostWrites
 	fate.refused = f.source.Float64() < f.wrongs.Refusals
+	if f.wrongs.Duplicates > 0 { // so that other misdeeds draw as they would without it
+		fate.duplicate = f.source.Float64() < f.wrongs.Duplicates
+	}
 	return there, back, fate
 }
 
@@ -132,6 +144,24 @@ func (f *Fake) apply(node string, req api.Request, fate fate) (api.Reply, *api.E
 	if fate.refused {
 		return api.Reply{}, &api.Error{Code: api.NotAccepted, Message: "not the leader", Leader: f.leader, Definite: true}
 	}
+	if s := f.latest[req.Session]; req.Session != 0 && !fate.duplicate && req.Number <= s.number {
+		if req.Number < s.number {
+			return api.Reply{}, &api.Error{Code: api.SessionStale, Message: "an older command", Definite: true}
+		}
+		s.reply.Node, s.reply.Duplicate = node, true
+		return s.reply, nil
+	}
+	reply, err := f.execute(node, req, fate)
+	if err == nil && req.Session != 0 {
+		f.latest[req.Session] = fakeSession{req.Number, reply}
+	}
+	if err == nil && fate.lostAck && req.Op != api.Get {
+		return api.Reply{}, &api.Error{Code: api.Timeout, Message: "no answer"}
+	}
+	return reply, err
+}
+
+func (f *Fake) execute(node string, req api.Request, fate fate) (api.Reply, *api.Error) {
 	value, found := f.values[req.Key]
 	reply := api.Reply{Value: value, Found: found, Node: node}
 	switch req.Op {
@@ -154,11 +184,11 @@ func (f *Fake) apply(node string, req api.Request, fate fate) (api.Reply, *api.E
 		if !fate.lostWrite {
 			f.set(req.Key, reply.Value)
 		}
+	case api.OpenSession:
+		f.opened++
+		return api.Reply{Session: f.opened, Node: node}, nil
 	default:
-		return api.Reply{}, &api.Error{Code: api.BadRequest, Message: "a fake knows get, put, cas and append, not " + string(req.Op), Definite: true}
-	}
-	if fate.lostAck {
-		return api.Reply{}, &api.Error{Code: api.Timeout, Message: "no answer"}
+		return api.Reply{}, &api.Error{Code: api.BadRequest, Message: "a fake knows get, put, cas, append and open_session, not " + string(req.Op), Definite: true}
 	}
 	return reply, nil
 }

@@ -32,6 +32,10 @@ func TestFakeIsAStore(t *testing.T) {
 		{"read", api.Request{Op: api.Get, Key: "a"}, api.Reply{Node: "n1", Value: "4", Found: true}},
 		{"append", api.Request{Op: api.Append, Key: "a", Value: ",5"}, api.Reply{Node: "n1", Value: "4,5", Found: true}},
 		{"append to nothing", api.Request{Op: api.Append, Key: "b", Value: "6"}, api.Reply{Node: "n1", Value: "6"}},
+		{"open a session", api.Request{Op: api.OpenSession}, api.Reply{Node: "n1", Session: 1}},
+		{"append in it", api.Request{Op: api.Append, Key: "c", Value: "7", Session: 1, Number: 1}, api.Reply{Node: "n1", Value: "7"}},
+		{"append it again", api.Request{Op: api.Append, Key: "c", Value: "7", Session: 1, Number: 1}, api.Reply{Node: "n1", Value: "7", Duplicate: true}},
+		{"append in it once more", api.Request{Op: api.Append, Key: "c", Value: "8", Session: 1, Number: 2}, api.Reply{Node: "n1", Value: "78", Found: true}},
 		{"read both", api.Request{Op: api.Get, Key: "a"}, api.Reply{Node: "n1", Value: "4,5", Found: true}},
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -93,4 +97,28 @@ func TestFakeTimesOut(t *testing.T) {
 			t.Errorf("a lost answer gives %v after %v", err, took)
 		}
 	})
+}
+
+// TestFakeSessions: an older command is refused, and a duplicate is executed
+// only by a fake that is asked to.
+func TestFakeSessions(t *testing.T) {
+	add := func(number uint64) api.Request {
+		return api.Request{Op: api.Append, Key: "a", Value: "1", Session: 1, Number: number}
+	}
+	for duplicates, want := range []string{"11", "1111"} {
+		synctest.Test(t, func(t *testing.T) {
+			conn := newFake(t, Misdeeds{Duplicates: float64(duplicates)}).Connect()
+			for i, number := range []uint64{1, 2, 2, 1} {
+				_, err := conn.Call("n1", add(number), time.Second)
+				var said *api.Error
+				stale := errors.As(err, &said) && said.Code == api.SessionStale && said.Definite
+				if stale != (i == 3 && duplicates == 0) {
+					t.Errorf("duplicates %d, command %d: %v", duplicates, i, err)
+				}
+			}
+			if got, err := conn.Call("n1", api.Request{Op: api.Get, Key: "a"}, time.Second); err != nil || got.Value != want {
+				t.Errorf("duplicates %d: a is %q, %v, want %q", duplicates, got.Value, err, want)
+			}
+		})
+	}
 }

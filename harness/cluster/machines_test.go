@@ -49,6 +49,8 @@ func node(t *testing.T, value string) string {
 	mux.HandleFunc(api.PathKV, answer(api.Reply{Value: value, Found: true}))
 	mux.HandleFunc(api.PathStatus, answer(api.Status{Node: value}))
 	mux.HandleFunc(api.PathClock, answer(api.Clock{Realtime: 7}))
+	mux.HandleFunc(api.PathMembers, answer(api.Members{Voters: []string{value}, Index: 9}))
+	mux.HandleFunc(api.PathTransfer, answer(api.Transferred{Leader: value}))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
@@ -92,8 +94,21 @@ func TestMachines(t *testing.T) {
 	if c, err := world.Clock("n1", 5*time.Second); err != nil || c.Realtime != 7 {
 		t.Errorf("clock is %+v, %v", c, err)
 	}
+	if m, err := world.ChangeMembers("n1", []api.MemberChange{{Op: api.Remove, Node: "n2"}}, 5*time.Second); err != nil || m.Index != 9 {
+		t.Errorf("a change gives %+v, %v", m, err)
+	}
+	if done, err := world.Transfer("n1", "n2", 5*time.Second); err != nil || done.Leader != "n1" {
+		t.Errorf("a transfer gives %+v, %v", done, err)
+	}
 	if _, err := world.Status("n2", time.Second); err == nil {
 		t.Error("a node that is not there has a status")
+	}
+	var said *api.Error
+	if _, err := world.ChangeMembers("n2", nil, time.Second); !errors.As(err, &said) || !said.Definite {
+		t.Errorf("a change through a node that is not there gives %v", err)
+	}
+	if _, err := world.Transfer("n2", "n1", time.Second); !errors.As(err, &said) || !said.Definite {
+		t.Errorf("a transfer by a node that is not there gives %v", err)
 	}
 	if names := world.Nodes(); len(names) != 1 || names[0] != "n1" {
 		t.Errorf("nodes are %v", names)

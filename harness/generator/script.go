@@ -19,6 +19,7 @@ type Step struct {
 	Key    string          `yaml:"key"`             // of which key
 	Value  json.RawMessage `yaml:"value,omitempty"` // as in a history
 	Old    json.RawMessage `yaml:"old,omitempty"`   // what a compare-and-set expects
+	How    string          `yaml:"how,omitempty"`   // in which way, where there are several
 }
 
 // Script is a Generator, and the Pace that goes with it, of operations that are
@@ -53,7 +54,7 @@ func (s *Script) Next(worker int) history.Event {
 	}
 	step := s.steps[worker][s.given[worker]]
 	s.given[worker]++
-	return history.Event{F: step.F, Key: step.Key, Value: step.Value, Old: step.Old}
+	return history.Event{F: step.F, Key: step.Key, Value: step.Value, Old: step.Old, How: step.How}
 }
 
 // Observe learns nothing: whatever comes of a step, the next one is given.

@@ -34,9 +34,43 @@ type Event struct {
 	// completion, whether it found it.
 	Old     json.RawMessage `json:"old,omitempty"`
 	Swapped *bool           `json:"swapped,omitempty"`
-	Node    string          `json:"node,omitempty"`
-	Error   string          `json:"error,omitempty"`
+	// How says in which way a client is to ask, where there are several; empty
+	// is the plain one.
+	How string `json:"how,omitempty"`
+	// Session, of a completion, tells what the client sent under one number of a
+	// session.
+	Session *Session `json:"session,omitempty"`
+	Node    string   `json:"node,omitempty"`
+	Error   string   `json:"error,omitempty"`
 }
+
+// Session is what a client sent under one number of a session, as one
+// operation.
+type Session struct {
+	ID     uint64 `json:"id"`
+	Number uint64 `json:"number"`
+	// Copies are in the order in which they were sent.
+	Copies []Copy `json:"copies,omitempty"`
+}
+
+// Copy is one sending of a command, and what the client heard of it. Answer is
+// Executed, Repeated or the code of an error. One with a Number of its own is of
+// an earlier operation, sent again to see it refused.
+type Copy struct {
+	Number uint64          `json:"number,omitempty"`
+	Node   string          `json:"node"`
+	Answer string          `json:"answer"`
+	Value  json.RawMessage `json:"value,omitempty"` // of an answer that is no error
+}
+
+// The answers that are no errors.
+const (
+	Executed = "ok"
+	Repeated = "duplicate" // executed before; the value is what was answered then
+)
+
+// Answered says whether a copy was answered by what it did.
+func (c Copy) Answered() bool { return c.Answer == Executed || c.Answer == Repeated }
 
 // Operation is an invocation with its completion. A missing completion counts
 // as info: Complete then has Type Info and Time as late as can be.

@@ -42,7 +42,7 @@ func (s *Scenario) NewClients() (Clients, error) {
 		}
 	}
 	for _, w := range c.Workers {
-		c.Clients = append(c.Clients, c.Workload.Client(w, s.NodeNames()))
+		c.Clients = append(c.Clients, s.reading(c.Workload.Client(w, s.NodeNames()), w.ID))
 	}
 	return c, nil
 }

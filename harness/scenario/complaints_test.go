@@ -56,7 +56,23 @@ func TestComplaints(t *testing.T) {
 		"huge concurrency":          {"workload: {concurrency: 9223372036854775807n}\n", "want 1 to 1000"},
 		"slow heartbeat":            {"node: {heartbeat: 1s}\n", "x.yaml:1: node.heartbeat: 1s: want less than election-timeout"},
 		"no peer silence":           {"node: {peer-silence: 0s}\n", "x.yaml:1: node.peer-silence: 0s: want"},
-		"unknown reads":             {"node: {reads: dirty}\n", `unknown reads "dirty": allowed are readindex`},
+		"unknown reads":             {"node: {reads: dirty}\n", `unknown reads "dirty": allowed are readindex, lease`},
+		"more members than nodes":   {"nodes: 3\nmembers: 4\n", "x.yaml:2: members: 4: want 0 to 3"},
+		"a chunk of nothing":        {"node: {snapshot-chunk: 0}\n", "x.yaml:1: node.snapshot-chunk: 0: want 1 to"},
+		"room for nothing":          {"node: {max-uncommitted: 0}\n", "x.yaml:1: node.max-uncommitted: 0: want 1 to"},
+		"a negative tail":           {"node: {compact-tail: -1}\n", "x.yaml:1: node.compact-tail: -1: want 0 to"},
+		"a drift of all":            {"node:\n  lease-drift: 1\n", "x.yaml:2: node.lease-drift: 1: want a part"},
+		"a drift of no number":      {"node: {lease-drift: .nan}\n", "node.lease-drift: NaN: want a part"},
+		"no way to read":            {"workload:\n  reads: []\n", "x.yaml:2: workload.reads: an empty list"},
+		"an unknown way to read":    {"workload: {reads: [leese]}\n", `x.yaml:1: workload.reads: unknown reads "leese": did you mean "lease"? allowed are readindex, lease, stale`},
+		"stale reads":               {"workload: {reads: [lease, stale]}\n", "x.yaml:1: workload.reads: stale: such reads show the past"},
+		"leases and drawn clocks":   {"node: {reads: lease}\nnemesis:\n- clock:\n    shapes: [monotonic-rate]\n", "x.yaml:4: nemesis.clock.shapes: monotonic-rate: with reads by lease clocks have to keep to node.lease-drift, which is 0.1"},
+		"leases and any clocks":     {"workload: {reads: [readindex, lease]}\nnemesis:\n- clock: {}\n", "x.yaml:3: nemesis.clock.shapes: monotonic-rate: with reads by lease"},
+		"leases and a fast clock":   {leased("rate: 1.2, shape: monotonic-rate"), "x.yaml:5: nemesis.clock.schedule[0].rate: 1.2: with reads by lease"},
+		"leases and a slow clock":   {leased("rate: 0.8, shape: monotonic-rate"), "x.yaml:5: nemesis.clock.schedule[0].rate: 0.8: with reads by lease"},
+		"leases and a jump":         {leased("offset: 1s, shape: monotonic-jump"), "x.yaml:5: nemesis.clock.schedule[0].shape: monotonic-jump: with reads by lease"},
+		"no spare to add":           {"nodes: 3\nnemesis:\n- membership:\n    shapes: [add]\n", `x.yaml:4: nemesis.membership.shapes: shape "add" needs a spare, and all 3 nodes are members`},
+		"a voter too many":          {"members: 3\nnemesis:\n- membership: {voters: 6}\n", "x.yaml:3: nemesis.membership.voters: 6: want 1 to 5"},
 		"unknown expectation":       {"expect: fine\n", `x.yaml:1: expect: unknown expect "fine": allowed are valid, invalid`},
 		"negative seed":             {"seed: -1\n", "x.yaml:1: seed: -1: want 0 to"},
 		"name of a link":            {"name: latest\n", "x.yaml:1: name: \"latest\""},
@@ -103,6 +119,12 @@ func scheduled(keys string) string {
 // scripted is a scenario whose second operation, in line 4, has these keys.
 func scripted(keys string) string {
 	return "workload:\n  script:\n  - {at: 1s, worker: 3, f: read, key: a}\n  - {" + keys + "}\n"
+}
+
+// leased is a scenario of leases with one fault of a clock, in line 5, that has
+// these keys.
+func leased(keys string) string {
+	return "node: {reads: lease}\nnemesis:\n- clock:\n    schedule:\n    - {at: 1s, for: 1s, targets: one, nodes: [n1, n2, n3, n4, n5], " + keys + "}\n"
 }
 
 func TestLoadNames(t *testing.T) {

@@ -15,8 +15,8 @@ func (s *Scenario) ToJudge() (checker.Run, error) {
 	}
 	limits := s.Checks
 	return checker.Run{
-		Nodes: s.NodeNames(), Kinds: s.Kinds(),
-		Asked: w.Operations, Reads: w.Reads, Writes: w.Writes, Model: w.Model,
+		Nodes: s.NodeNames(), Members: s.MemberNames(), Kinds: s.Kinds(),
+		Asked: w.Operations, Reads: w.Reads, Writes: w.Writes, Model: w.Model, ExactlyOnce: w.ExactlyOnce,
 		Options:       checker.Options{Budget: limits.Linearizable.Budget, Timeout: limits.Linearizable.Timeout},
 		RecoverWithin: limits.Availability.RecoverWithin, TimeLimit: s.TimeLimit,
 	}, nil

@@ -84,6 +84,9 @@ func resolve(file string, data []byte, overrides []Override) (*Scenario, error) 
 		s.Nemesis = []Fault{}
 	}
 	for _, f := range s.Nemesis {
+		if o, ok := f.Options.(*nemesis.MembershipOptions); ok && o.Voters == 0 {
+			o.Voters = s.Members // none: all, as it completes by itself
+		}
 		f.Options.Complete(s.Nodes)
 	}
 	if c := s.validate(); c != nil {

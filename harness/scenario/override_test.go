@@ -15,7 +15,7 @@ const base = `name: base
 nodes: 5
 nemesis:
 - partition: {shapes: [one, ring], every: 7s, for: 4s}
-- clock: {rate: 3}
+- clock: {rate: 3, shapes: [realtime-rate]}
 `
 
 // set makes overrides as the command line does.
@@ -50,8 +50,8 @@ func TestOverrideEveryKey(t *testing.T) {
 				continue
 			}
 			count++
-			if p == "node.reads" || p == "workload.name" {
-				// They have one value yet: another one is refused, by its flag.
+			if p == "workload.name" {
+				// It has one value here: another one is refused, by its flag.
 				_, err := Parse("x.yaml", []byte(base), set(t, p+"=other")...)
 				if err == nil || !strings.HasPrefix(err.Error(), "--set "+p+"=other: "+p) {
 					t.Errorf("%s=other: got %v", p, err)
@@ -89,6 +89,10 @@ func overrideOf(v reflect.Value, path string) string {
 		return ExpectInvalid
 	case "workload.concurrency":
 		return "20"
+	case "node.reads", "workload.reads":
+		return "lease"
+	case "node.lease-drift":
+		return "0.2"
 	case "nemesis.clock.shapes":
 		return nemesis.MonotonicRate
 	case "workload.script":

@@ -10,6 +10,7 @@ import (
 	"partita/harness/cluster"
 	"partita/harness/generator"
 	"partita/nemesis"
+	"partita/node/api"
 )
 
 // Scenario is a run as it was asked for. The yaml tags are the keys of the
@@ -18,7 +19,10 @@ type Scenario struct {
 	Name        string `yaml:"name"`        // lower-case letters, digits and -; default: the file's
 	Description string `yaml:"description"` // one sentence; default: none
 	Nodes       int    `yaml:"nodes"`       // 1 to 9; default 5
-	Node        Node   `yaml:"node"`
+	// Members is how many of the nodes, the first, are the cluster that begins;
+	// the others wait to be added. Default: all.
+	Members int  `yaml:"members,omitempty"`
+	Node    Node `yaml:"node"`
 	// Workload is what clients do.
 	Workload Workload `yaml:"workload"`
 	// Nemesis is what goes wrong, each kind once; default: nothing.
@@ -47,9 +51,21 @@ type Node struct {
 	SnapshotEvery   int           `yaml:"snapshot-every"`   // entries; default 5000
 	// SessionEntries is after how many applied entries a session expires that
 	// nobody uses; default 100000.
-	SessionEntries int    `yaml:"session-entries"`
-	MaxSessions    int    `yaml:"max-sessions"` // default 4096
-	Reads          string `yaml:"reads"`        // readindex
+	SessionEntries int `yaml:"session-entries"`
+	MaxSessions    int `yaml:"max-sessions"` // default 4096
+	// CompactTail is how many entries below a snapshot a log keeps for nodes that
+	// are slightly behind; default 1000.
+	CompactTail int `yaml:"compact-tail"`
+	// SnapshotChunk is how much of a snapshot goes into one message; default
+	// 1048576 bytes.
+	SnapshotChunk int `yaml:"snapshot-chunk"`
+	// MaxUncommitted is how much a leader takes before it is committed; default
+	// 67108864 bytes.
+	MaxUncommitted int    `yaml:"max-uncommitted"`
+	Reads          string `yaml:"reads"` // readindex, the default, or lease
+	// LeaseDrift is by which part a clock may run fast or slow while leases are
+	// right; default 0.1.
+	LeaseDrift float64 `yaml:"lease-drift"`
 	// PeerSilence closes a connection whose data nobody acknowledges; default
 	// twice the election timeout.
 	PeerSilence time.Duration `yaml:"peer-silence"`
@@ -61,6 +77,9 @@ type Workload struct {
 	Keys        int         `yaml:"keys"`        // key slots; default 10
 	Concurrency Concurrency `yaml:"concurrency"` // clients; default 3n
 	Rate        float64     `yaml:"rate"`        // operations a second, all clients together; default 400
+	// Reads are the ways in which clients read: each client in one, dealt in turn.
+	// Left out, they leave it to node.reads.
+	Reads []string `yaml:"reads,omitempty"`
 	// Script, if not nil, is every operation of every client: nothing is drawn
 	// then, and keys and rate say nothing.
 	Script []generator.Step `yaml:"script,omitempty"`
@@ -135,7 +154,8 @@ func Default() Scenario {
 		Nodes: 5,
 		Node: Node{
 			ElectionTimeout: time.Second, ElectionJitter: 500 * time.Millisecond, Heartbeat: 100 * time.Millisecond,
-			MaxBatch: 64, SnapshotEvery: 5000, SessionEntries: 100_000, MaxSessions: 4096, Reads: "readindex",
+			MaxBatch: 64, SnapshotEvery: 5000, SessionEntries: 100_000, MaxSessions: 4096,
+			CompactTail: 1000, SnapshotChunk: 1 << 20, MaxUncommitted: 64 << 20, Reads: api.ReadIndex, LeaseDrift: 0.1,
 		},
 		Workload:  Workload{Name: "register", Keys: 10, Concurrency: Concurrency{Count: 3, PerNode: true}, Rate: 400},
 		TimeLimit: time.Minute,
@@ -150,10 +170,19 @@ func Default() Scenario {
 // NodeNames lists the nodes: n1, n2 ...
 func (s *Scenario) NodeNames() []string { return cluster.NodeNames(s.Nodes) }
 
+// MemberNames lists the nodes that are the cluster that begins.
+func (s *Scenario) MemberNames() []string {
+	if s.Members == 0 {
+		return s.NodeNames()
+	}
+	return s.NodeNames()[:s.Members]
+}
+
 // NodeFlags is how the scenario starts a node.
 func (s *Scenario) NodeFlags() []string {
 	n := s.Node
 	return []string{
+		"--members", strings.Join(s.MemberNames(), ","),
 		"--election-timeout", duration(n.ElectionTimeout),
 		"--election-jitter", duration(n.ElectionJitter),
 		"--heartbeat", duration(n.Heartbeat),
@@ -161,7 +190,11 @@ func (s *Scenario) NodeFlags() []string {
 		"--snapshot-every", strconv.Itoa(n.SnapshotEvery),
 		"--session-entries", strconv.Itoa(n.SessionEntries),
 		"--max-sessions", strconv.Itoa(n.MaxSessions),
+		"--compact-tail", strconv.Itoa(n.CompactTail),
+		"--snapshot-chunk", strconv.Itoa(n.SnapshotChunk),
+		"--max-uncommitted", strconv.Itoa(n.MaxUncommitted),
 		"--reads", n.Reads,
+		"--lease-drift", strconv.FormatFloat(n.LeaseDrift, 'g', -1, 64),
 		"--peer-silence", duration(n.PeerSilence),
 	}
 }

@@ -206,9 +206,15 @@ func TestNodeFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "--election-timeout 1s --election-jitter 500ms --heartbeat 100ms --max-batch 64 --snapshot-every 5000 --session-entries 100000 --max-sessions 4096 --reads readindex --peer-silence 2s"
+	want := "--members n1,n2,n3,n4,n5 --election-timeout 1s --election-jitter 500ms --heartbeat 100ms --max-batch 64 --snapshot-every 5000 " +
+		"--session-entries 100000 --max-sessions 4096 --compact-tail 1000 --snapshot-chunk 1048576 --max-uncommitted 67108864 " +
+		"--reads readindex --lease-drift 0.1 --peer-silence 2s"
 	if got := strings.Join(s.NodeFlags(), " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	s.Members = 2
+	if got := strings.Join(s.NodeFlags()[:2], " "); got != "--members n1,n2" {
+		t.Errorf("with two members: %s", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"partita/nemesis"
+	"partita/node/api"
 	"partita/workloads"
 )
 
@@ -44,7 +45,7 @@ func (s *Scenario) validate() *complaint {
 	if s.Name == "latest" || !nameForm.MatchString(s.Name) {
 		return &complaint{"name", fmt.Sprintf("%q: want lower-case letters, digits and -, at most 64, and not latest", s.Name)}
 	}
-	for _, c := range slices.Concat(s.validateNode(), s.validateRest(), []*complaint{s.validateScript()}) {
+	for _, c := range slices.Concat(s.validateNode(), s.validateRest(), []*complaint{s.validateScript(), s.validateReads()}) {
 		if c != nil {
 			return c
 		}
@@ -55,6 +56,9 @@ func (s *Scenario) validate() *complaint {
 			return &complaint{"nemesis." + f.Kind + "." + p.Field, p.Text}
 		} else if err != nil {
 			return &complaint{"nemesis." + f.Kind, err.Error()}
+		}
+		if c := s.validateLease(f); c != nil {
+			return c
 		}
 		for i, in := range nemesis.Scheduled(f.Options) {
 			if in.Heal > s.TimeLimit {
@@ -71,6 +75,7 @@ func (s *Scenario) validateNode() []*complaint {
 	n := s.Node
 	all := []*complaint{
 		bounds("nodes", s.Nodes, 1, 9),
+		bounds("members", s.Members, 0, s.Nodes),
 		bounds("node.election-timeout", n.ElectionTimeout, 10*time.Millisecond, time.Minute),
 		bounds("node.election-jitter", n.ElectionJitter, time.Millisecond, time.Minute),
 		bounds("node.heartbeat", n.Heartbeat, time.Millisecond, time.Minute),
@@ -78,8 +83,15 @@ func (s *Scenario) validateNode() []*complaint {
 		bounds("node.snapshot-every", n.SnapshotEvery, 1, 1_000_000_000),
 		bounds("node.session-entries", n.SessionEntries, 1, 1_000_000_000),
 		bounds("node.max-sessions", n.MaxSessions, 1, 1_000_000),
-		oneOf("node.reads", n.Reads, []string{"readindex"}),
+		bounds("node.compact-tail", n.CompactTail, 0, 10_000_000),
+		bounds("node.snapshot-chunk", n.SnapshotChunk, 1, 64<<20),
+		bounds("node.max-uncommitted", n.MaxUncommitted, 1, 1<<40),
+		oneOf("node.reads", n.Reads, []string{api.ReadIndex, api.LeaseRead}),
 		bounds("node.peer-silence", n.PeerSilence, 10*time.Millisecond, time.Hour),
+	}
+	// The comparison itself refuses what is no number.
+	if !(n.LeaseDrift >= 0 && n.LeaseDrift < 1) {
+		all = append(all, &complaint{"node.lease-drift", fmt.Sprintf("%v: want a part of true time, such as 0.1, from 0 to below 1", n.LeaseDrift)})
 	}
 	if n.Heartbeat >= n.ElectionTimeout {
 		all = append(all, &complaint{"node.heartbeat", fmt.Sprintf(

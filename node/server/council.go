@@ -116,8 +116,26 @@ func (c *council) transfer(ctx context.Context, request api.TransferRequest) (ap
 	if err := c.raft.TransferLeadership(ctx, to); err != nil {
 		return api.Transferred{}, c.failure(err, "the transfer was not over in time; it may be yet")
 	}
-	return api.Transferred{Leader: c.leader()}, nil
+	return api.Transferred{Leader: c.awaitLeader(ctx)}, nil
 }
+
+// awaitLeader waits until a leader is known, which is when its first heartbeat
+// has come, and says nobody if there is none in time.
+func (c *council) awaitLeader(ctx context.Context) string {
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	for c.leader() == "" {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ""
+		}
+	}
+	return c.leader()
+}
+
+// lookInterval is from one look for a leader to the next.
+const lookInterval = 5 * time.Millisecond
 
 func (c *council) leader() string { return c.names.name(c.raft.Status().Leader) }
 

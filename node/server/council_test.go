@@ -95,6 +95,21 @@ func TestLeadIsTransferred(t *testing.T) {
 	}
 }
 
+// TestTransferWithoutANewLeader: the lead was given up, and nobody is heard of.
+func TestTransferWithoutANewLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, r := newCouncil()
+		r.status.Leader = core.None
+		began := time.Now()
+		if status, body := ask(f, "POST", "/v1/transfer", `{"to":"n2"}`); status != http.StatusOK || body != `{"leader":""}`+"\n" {
+			t.Errorf("%d %s", status, body)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it waited %v for a leader, want all its patience of 1s", took)
+		}
+	})
+}
+
 func TestCouncilRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -85,7 +85,7 @@ func newTestCluster(t testing.TB, seed uint64, n int) *testCluster {
 	c.shape = Config{
 		ElectionTimeout: 100 * ms, ElectionJitter: 50 * ms, Heartbeat: 20 * ms,
 		MaxBatch: 1 + c.rng.IntN(3), MaxBatchBytes: 1 + c.rng.IntN(100), MaxInflight: 1 + c.rng.IntN(4),
-		CompactTail: Index(4 * c.rng.IntN(2)), NoNoop: c.rng.IntN(4) == 0,
+		CompactTail: Index(4 * c.rng.IntN(2)), MaxTailBytes: 1000 * c.rng.IntN(2), NoNoop: c.rng.IntN(4) == 0,
 		MaxInflightBytes: 1 + c.rng.IntN(200), MaxUncommittedBytes: 20 + c.rng.IntN(1000), SnapshotChunk: 1 + c.rng.IntN(10),
 		Lease: c.rng.IntN(2) == 0, LeaseDriftPPM: 100_000,
 	}

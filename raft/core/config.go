@@ -32,6 +32,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("core: max inflight bytes (%d), max uncommitted bytes (%d) and snapshot chunk (%d bytes) must be at least 1",
 			c.MaxInflightBytes, c.MaxUncommittedBytes, c.SnapshotChunk)
 	}
+	if c.MaxTailBytes < 0 {
+		return fmt.Errorf("core: max tail bytes is %d; it must not be negative", c.MaxTailBytes)
+	}
 	if c.LeaseDriftPPM >= 1_000_000 {
 		return fmt.Errorf("core: a drift of %d millionths leaves no lease; it must be below 1000000", c.LeaseDriftPPM)
 	}

@@ -46,31 +46,35 @@ func (c *Core) onSnapshotSaved(ev SnapshotSaved) {
 	c.emit(CutLog{to})
 }
 
-// pinnedTails is how many times CompactTail a leader keeps at most for a
-// follower that answers and is behind: cutting what it asks for next would send it
-// a whole snapshot instead, and again as long as that takes.
-const pinnedTails = 16
-
-// cutPoint is the last entry that may go: below the snapshot by CompactTail,
-// and what active followers lack stays for a while longer.
+// cutPoint is the last entry that may go: below the snapshot by CompactTail.
+// What followers that answer still lack stays for a while longer: if it were cut,
+// they would be sent a whole snapshot, and again as long as that takes.
 func (c *Core) cutPoint() Index {
 	to := below(c.snapshot.Index, c.cfg.CompactTail)
 	if c.role != Leader {
 		return to
 	}
-	least := below(c.snapshot.Index, pinnedTails*c.cfg.CompactTail)
+	least := to
 	for i := range c.lead.peers {
 		p := &c.lead.peers[i]
 		has := p.match
 		if p.mode == installing {
 			has = max(has, p.shipped.Index)
 		}
-		if (p.heard || p.active) && has < to {
-			to = max(has, least)
+		if p.heard || p.active {
+			least = min(least, has)
+		}
+	}
+	for room := c.cfg.MaxTailBytes; to > max(least, c.log.base.Index); to-- {
+		if room -= len(c.log.entries[to-c.log.base.Index-1].Data) + entryOverhead; room < 0 {
+			break
 		}
 	}
 	return to
 }
+
+// entryOverhead is about what an entry takes in memory beside its data.
+const entryOverhead = 64
 
 func below(index, by Index) Index {
 	if by >= index {
@@ -79,9 +83,13 @@ func below(index, by Index) Index {
 	return index - by
 }
 
-// ship sends a follower the next piece of the snapshot that it is to install.
+// ship sends a follower the next piece of the snapshot that it is to install,
+// the newest as long as nothing of an older one has arrived.
 func (c *Core) ship(p *progress) {
 	p.waited = 0
+	if p.offset == 0 {
+		p.shipped = c.snapshot
+	}
 	c.emit(SendChunk{To: p.id, Term: c.hard.Term, Snapshot: p.shipped, Offset: p.offset})
 }
 

@@ -126,6 +126,9 @@ type Config struct {
 	// CompactTail is how many entries below a snapshot stay in the log, so
 	// that a follower slightly behind needs no snapshot.
 	CompactTail Index
+	// MaxTailBytes bounds what a leader keeps below that for followers that answer
+	// and are further behind.
+	MaxTailBytes int
 
 	// NoNoop leaves out the entry that opens a leader's term, for hosts that
 	// need contiguous indices of commands. Reads then wait for the first

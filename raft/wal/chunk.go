@@ -1,9 +1,11 @@
 package wal
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"partita/raft/core"
 )
@@ -19,48 +21,102 @@ type Chunk struct {
 }
 
 // SnapshotChunk reads up to size bytes of the snapshot meta from offset on,
-// fewer only at its end, and checks them without reading the rest. It may be
-// asked chunk after chunk while newer snapshots are saved. If the log does not
-// hold that piece any more, because a newer snapshot has taken its place or it
-// is of no such length, what is read is the beginning of the newest: Snapshot
-// and Offset of the chunk say so. ErrNoSnapshot if there is none at all.
+// fewer only at its end, and checks them without reading the rest. A snapshot
+// that is read piece by piece stays readable while newer ones are saved, or a
+// reader that is slower than they come would never end: the few that were
+// read last stay open, though their names are gone. If a piece is to be had no
+// more, or is of no such length, what is read is the beginning of the newest:
+// Snapshot and Offset of the chunk say so. ErrNoSnapshot if there is none at all.
 func (l *Log) SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (Chunk, error) {
 	if size < 1 {
 		return Chunk{}, fmt.Errorf("wal: read a chunk of %d bytes; at least 1 is needed", size)
 	}
+	l.loans.mu.Lock()
+	defer l.loans.mu.Unlock()
 	for {
 		if err := l.usable(); err != nil {
 			return Chunk{}, err
 		}
+		r, lent := l.loans.find(meta)
 		newest := l.newest()
 		if newest == (core.SnapshotMeta{}) {
 			return Chunk{}, ErrNoSnapshot
 		}
-		if newest != meta {
-			offset = 0
+		if !lent && newest != meta {
+			meta, offset = newest, 0
+			r, lent = l.loans.find(meta)
 		}
-		chunk, err := readChunk(l.fs, l.dir, newest, offset, size)
-		if l.superseded(newest, err) {
-			continue
+		if !lent {
+			var err error
+			if r, err = l.lend(meta); l.superseded(meta, err) {
+				continue
+			} else if err != nil {
+				return Chunk{}, err
+			}
 		}
-		return chunk, err
+		chunk, err := r.read(offset, size)
+		if err != nil {
+			return Chunk{}, fmt.Errorf("wal: read a chunk of %s: %w", r.name, errors.Join(err, l.loans.drop(r)))
+		}
+		return chunk, nil
 	}
 }
 
-// readChunk reads a piece of the snapshot of that name, or its beginning if it
-// is shorter than offset.
-func readChunk(fsys FS, dir string, meta core.SnapshotMeta, offset uint64, size int) (Chunk, error) {
-	name := filepath.Join(dir, snapshotName(meta))
-	file, err := fsys.Open(name)
+// maxLoans is how many snapshots stay open to be read piece by piece.
+const maxLoans = 4
+
+// loans are the snapshots that were read last, the latest at the end. The lock
+// is held over their reading, which delays no append and no save.
+type loans struct {
+	mu   sync.Mutex
+	open []pieceReader
+}
+
+// find gives an open snapshot and makes it the latest.
+func (o *loans) find(meta core.SnapshotMeta) (pieceReader, bool) {
+	for i, r := range o.open {
+		if r.meta == meta {
+			o.open = append(slices.Delete(o.open, i, i+1), r)
+			return r, true
+		}
+	}
+	return pieceReader{}, false
+}
+
+// lend opens a snapshot, and closes the one that was not read for longest.
+func (l *Log) lend(meta core.SnapshotMeta) (pieceReader, error) {
+	name := filepath.Join(l.dir, snapshotName(meta))
+	file, err := l.fs.Open(name)
 	if err != nil {
-		return Chunk{}, fmt.Errorf("wal: open %s: %w", name, err)
+		return pieceReader{}, fmt.Errorf("wal: open %s: %w", name, err)
 	}
 	r := pieceReader{file: file, name: name, meta: meta}
-	chunk, err := r.read(offset, size)
-	if err = cmp.Or(err, file.Close()); err != nil {
-		return Chunk{}, fmt.Errorf("wal: read a chunk of %s: %w", name, err)
+	l.loans.open = append(l.loans.open, r)
+	if len(l.loans.open) > maxLoans {
+		err = l.loans.drop(l.loans.open[0])
 	}
-	return chunk, nil
+	return r, err
+}
+
+// drop closes one.
+func (o *loans) drop(r pieceReader) error {
+	o.open = slices.DeleteFunc(o.open, func(other pieceReader) bool { return other.meta == r.meta })
+	if err := r.file.Close(); err != nil {
+		return fmt.Errorf("wal: close %s: %w", r.name, err)
+	}
+	return nil
+}
+
+// close closes all.
+func (o *loans) close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var errs []error
+	for _, r := range o.open {
+		errs = append(errs, r.file.Close())
+	}
+	o.open = nil
+	return errors.Join(errs...)
 }
 
 // pieceReader reads pieces of one open snapshot.

@@ -112,6 +112,12 @@ func (f *life) comeBack(t *rapid.T, candidates []model) {
 	if f.m, err = match(l, data, candidates); err != nil {
 		t.Fatal(err)
 	}
+	if restored.Snapshot.Index > 0 {
+		whole := Chunk{Snapshot: restored.Snapshot, Members: restored.Members, Data: data}
+		if err := assembled(l, whole, rapid.IntRange(len(data)/5+1, len(data)+1).Draw(t, "piece")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f.log = l
 }
 

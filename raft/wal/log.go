@@ -46,6 +46,8 @@ type Log struct {
 	mu        sync.Mutex          // guards the rest; never held over I/O
 	snapshots []core.SnapshotMeta // durable and not yet superseded, in order; zero if none
 	saves     uint64              // counts temporary files
+
+	loans loans // has a lock of its own
 }
 
 // Restored is what the disk held at Open.
@@ -180,7 +182,7 @@ func (l *Log) Close() error {
 	if l.closed.Swap(true) {
 		return ErrClosed
 	}
-	err := errors.Join(l.file.Close(), l.lock.Close())
+	err := errors.Join(l.loans.close(), l.file.Close(), l.lock.Close())
 	if failure := l.failure.Load(); failure != nil {
 		return *failure
 	}

@@ -300,7 +300,11 @@ func TestSlowSaveDelaysNothing(t *testing.T) {
 		return memfs.Fate{}
 	})
 	go func() { saved <- l.SaveSnapshot(six, membersOf(six), []byte("six")) }()
-	<-syncing
+	select {
+	case <-syncing:
+	case err := <-saved:
+		t.Fatalf("the snapshot was saved without a sync: %v", err)
+	}
 	for _, s := range []step{
 		appendStep(batch(hard(2, 1, 1), 8, 2, 3, 600)),
 		cutStep(3),

@@ -1,5 +1,7 @@
 package exhaustive
 
+import "partita/raft/core"
+
 // action leads from one state to another. In a word of 16 bits it is
 // kind | node (2 bits) | arg (8 bits).
 type action uint16
@@ -27,6 +29,9 @@ func (e *engine) actions(s *state, list []action) []action {
 	for i, id := range s.locals {
 		list = e.localActions(s, i, e.locals.at(id), list)
 	}
+	if s.left.left(tick) > 0 {
+		list = append(list, newAction(tick, 0, 0))
+	}
 	return list
 }
 
@@ -46,8 +51,9 @@ func (e *engine) localActions(s *state, i int, l *local, list []action) []action
 			list = append(list, newAction(k, i, 0))
 		}
 	}
-	may(electionTimer, l.armed[0])
-	may(heartbeatTimer, l.armed[1])
+	may(electionTimer, l.armed[core.ElectionTimer] && e.ticks(s) >= l.patient)
+	may(heartbeatTimer, l.armed[core.HeartbeatTimer])
+	may(abandon, l.armed[core.TransferTimer] && l.leads())
 	may(propose, l.leads())
 	may(ask, true)
 	if e.options.Async && l.pending > 0 {
@@ -58,19 +64,35 @@ func (e *engine) localActions(s *state, i int, l *local, list []action) []action
 			list = append(list, newAction(crash, i, spared))
 		}
 	}
+	if l.leads() && s.left.left(reform) > 0 {
+		for _, wish := range l.force.wishes() {
+			list = append(list, newAction(reform, i, wish))
+		}
+	}
+	if l.leads() && s.left.left(yield) > 0 {
+		for to := range members {
+			if to != i {
+				list = append(list, newAction(yield, i, to))
+			}
+		}
+	}
 	return list
 }
 
+// ticks is how many have passed.
+func (e *engine) ticks(s *state) int { return e.options.Ticks - s.left.left(tick) }
+
 // code is the event of an action in a state.
 func (e *engine) code(s *state, a action) uint32 {
+	now := e.ticks(s)
 	switch k := a.kind(); k {
 	case deliver, duplicate:
-		return eventCode(k, s.messages[a.arg()])
+		return eventCode(k, s.messages[a.arg()], now)
 	case propose:
-		return eventCode(k, uint32(e.options.Proposals-s.left.left(k)))
+		return eventCode(k, uint32(e.options.Proposals-s.left.left(k)), now)
 	case ask:
-		return eventCode(k, uint32(e.options.Reads-s.left.left(k)))
+		return eventCode(k, uint32(e.options.Reads-s.left.left(k)), now)
 	default:
-		return eventCode(k, uint32(a.arg()))
+		return eventCode(k, uint32(a.arg()), now)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // A node is encoded flat, as a run of unsigned varints:
 //
-//	id, timers armed (a bit each), applied,
+//	id, timers armed (a bit each), the tick that the election timer waits for, applied,
 //	disk: hard state (term, vote, boot), log, pending appends (hard state, from, entries),
 //	core (as core.AppendState wrote it)
 //
@@ -37,14 +37,15 @@ func (n *node) encode(b []byte, rename renaming) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(called(n.id, rename)))
 	b = binary.AppendUvarint(b, armed)
+	b = binary.AppendUvarint(b, uint64(n.patient))
 	b = binary.AppendUvarint(b, uint64(n.applied))
 	b = encodeHard(b, n.disk.hard, rename)
-	b = encodeEntries(b, n.disk.log)
+	b = encodeEntries(b, n.disk.log, rename)
 	b = binary.AppendUvarint(b, uint64(len(n.disk.pending)))
 	for _, a := range n.disk.pending {
 		b = encodeHard(b, a.HardState, rename)
 		b = binary.AppendUvarint(b, uint64(a.From))
-		b = encodeEntries(b, a.Entries)
+		b = encodeEntries(b, a.Entries, rename)
 	}
 	return n.core.AppendState(b, rename)
 }
@@ -55,14 +56,15 @@ func encodeHard(b []byte, h core.HardState, rename renaming) []byte {
 	return binary.AppendUvarint(b, h.Boot)
 }
 
-func encodeEntries(b []byte, entries []core.Entry) []byte {
+func encodeEntries(b []byte, entries []core.Entry, rename renaming) []byte {
 	b = binary.AppendUvarint(b, uint64(len(entries)))
 	for _, e := range entries {
 		b = binary.AppendUvarint(b, uint64(e.Index))
 		b = binary.AppendUvarint(b, uint64(e.Term))
 		b = binary.AppendUvarint(b, uint64(e.Kind))
-		b = binary.AppendUvarint(b, uint64(len(e.Data)))
-		b = append(b, e.Data...)
+		data := renamedData(e, rename)
+		b = binary.AppendUvarint(b, uint64(len(data)))
+		b = append(b, data...)
 	}
 	return b
 }
@@ -104,6 +106,7 @@ func (o *Options) decode(b []byte) *node {
 	for i := range n.armed {
 		n.armed[i] = armed&(1<<i) != 0
 	}
+	n.patient = int(d.uint())
 	n.applied = core.Index(d.uint())
 	n.disk.hard = d.hard()
 	n.disk.log = d.entries()
@@ -127,8 +130,10 @@ func (g ghost) encode(b []byte, rename renaming) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(g.committed)))
 	for _, c := range g.committed {
-		b = encodeEntries(b, []core.Entry{c.entry})
+		b = encodeEntries(b, []core.Entry{c.entry}, rename)
 		b = binary.AppendUvarint(b, uint64(c.term))
+		by := c.by.renamed(rename)
+		b = append(b, byte(by.voters), byte(by.outgoing))
 	}
 	b = binary.AppendUvarint(b, uint64(len(g.reads)))
 	for _, r := range g.reads {
@@ -141,7 +146,11 @@ func (g ghost) encode(b []byte, rename renaming) []byte {
 
 // renamed is the ghost with members renamed.
 func (g ghost) renamed(rename renaming) ghost {
-	out := ghost{committed: g.committed}
+	var out ghost
+	for _, c := range g.committed {
+		c.entry.Data = renamedData(c.entry, rename)
+		out.committed = append(out.committed, commit{c.entry, c.term, c.by.renamed(rename)})
+	}
 	for _, id := range g.leaders {
 		out.leaders = append(out.leaders, called(id, rename))
 	}

@@ -16,11 +16,13 @@ type ghost struct {
 	reads     []pendingRead
 }
 
-// commit is an entry that some state machine took, and the term of the node
-// that took it first: it was committed in that term or before.
+// commit is an entry that some state machine took, the term of the node
+// that took it first, in which it was committed or before, and the
+// configuration in force there: that is the leader which committed it.
 type commit struct {
 	entry core.Entry
 	term  core.Term
+	by    configuration
 }
 
 // pendingRead is a read that has no answer yet: who was asked, and up to where
@@ -42,7 +44,11 @@ func (g ghost) saw(at core.NodeID, o observation) (ghost, *invariant.Violation) 
 	case read:
 		for _, r := range g.reads {
 			if r.id == o.id && o.index < r.floor {
-				return g, &invariant.Violation{Name: invariant.ReadRound, Nodes: []string{name(at)},
+				rule := invariant.ReadRound
+				if o.lease {
+					rule = invariant.LeaseRead
+				}
+				return g, &invariant.Violation{Name: rule, Nodes: []string{name(at)},
 					Text: fmt.Sprintf("%s answers a read at index %d; when it was invoked, %d was committed", name(at), o.index, r.floor)}
 			}
 		}
@@ -85,6 +91,6 @@ func (g ghost) applied(at core.NodeID, o observation) (ghost, *invariant.Violati
 		}
 		return g, nil
 	}
-	g.committed = append(slices.Clip(g.committed), commit{o.entry, o.term})
+	g.committed = append(slices.Clip(g.committed), commit{o.entry, o.term, configuration{voters: o.by.voters, outgoing: o.by.outgoing}})
 	return g, nil
 }

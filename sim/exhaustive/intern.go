@@ -66,7 +66,9 @@ type local struct {
 	view    view
 	logs    uint64 // numbers of the two logs of view
 	synced  core.Term
-	armed   [2]bool
+	armed   [3]bool
+	patient int
+	force   configuration // in force in its log
 	pending int
 	alias   alias
 }
@@ -95,6 +97,8 @@ func (e *engine) internNode(n *node) uint32 {
 	return e.locals.intern(content, func(row *local, text string) {
 		row.content, row.key, row.view = text, keyOf(content), v
 		row.logs = uint64(e.internLog(v.log))<<32 | uint64(e.internLog(v.durable))
+		row.patient = n.patient
+		row.force, _ = latest(v.log)
 		row.synced, row.armed, row.pending = n.disk.hard.Term, n.armed, len(n.disk.pending)
 		for _, r := range renamings {
 			if r[n.id] == 1 {
@@ -105,7 +109,7 @@ func (e *engine) internNode(n *node) uint32 {
 }
 
 func (e *engine) internLog(log []core.Entry) uint32 {
-	return e.logs.intern(encodeEntries(nil, log), func(*struct{}, string) {})
+	return e.logs.intern(encodeEntries(nil, log, nil), func(*struct{}, string) {})
 }
 
 func (e *engine) internMessage(content []byte) uint32 {

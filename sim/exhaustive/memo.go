@@ -82,14 +82,20 @@ func (t transition) seen() uint32   { return t[2] }
 func (t transition) bad() uint32    { return t[3] }
 func (t transition) sent() []uint32 { return t[headSize : headSize+t[1]&^idle] }
 
-// eventCode is an event in a word: the number of the message that arrives, or
-// the kind and its argument.
-func eventCode(k kind, arg uint32) uint32 {
+// eventCode is an event in a word: the kind, how many ticks have passed, and the
+// number of the message that arrives, or the kind's argument.
+func eventCode(k kind, arg uint32, ticks int) uint32 {
 	if k == duplicate {
 		k = deliver
 	}
-	return uint32(k)<<28 | arg
+	return uint32(k)<<28 | uint32(ticks)<<argBits | arg
 }
+
+// argBits is how many bits an argument has; maxTicks fills those up to the kind.
+const (
+	argBits  = 26
+	maxTicks = 1<<(28-argBits) - 1
+)
 
 // transition looks up what a local state makes of an event, or lets the core
 // say it.
@@ -114,7 +120,7 @@ func (e *engine) transition(from, code uint32) uint32 {
 
 // compute runs the core.
 func (e *engine) compute(from, code uint32) []uint32 {
-	ev := event{kind: kind(code >> 28), arg: int(code & (1<<28 - 1))}
+	ev := event{kind: kind(code >> 28), arg: int(code & (1<<argBits - 1)), ticks: int(code >> argBits & maxTicks)}
 	if ev.kind == deliver {
 		ev.envelope = e.messages.at(uint32(ev.arg)).envelope
 	}
@@ -168,7 +174,11 @@ func (e *engine) internSeen(seen []observation) uint32 {
 		b = binary.AppendUvarint(b, uint64(o.term))
 		b = binary.AppendUvarint(b, o.id)
 		b = binary.AppendUvarint(b, uint64(o.index))
-		b = encodeEntries(b, []core.Entry{o.entry})
+		b = encodeEntries(b, []core.Entry{o.entry}, nil)
+		b = append(b, byte(o.by.voters), byte(o.by.outgoing))
+		if o.lease {
+			b = append(b, 1)
+		}
 	}
 	return 1 + e.seen.intern(b, func(row *[]observation, _ string) { *row = seen })
 }

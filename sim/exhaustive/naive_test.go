@@ -61,8 +61,10 @@ func (s *naive) key(named bool) string {
 
 // successors gives those within the bounds.
 func (s *naive) successors(t *testing.T, o *Options) (list []*naive) {
+	ticks := o.Ticks - s.left[tick]
 	try := func(i int, ev event, change func(next *naive)) {
 		next := s.clone()
+		ev.ticks = ticks
 		if ev.kind != deliver && ev.kind != settle {
 			if next.left[ev.kind]--; next.left[ev.kind] < 0 {
 				return
@@ -92,14 +94,31 @@ func (s *naive) successors(t *testing.T, o *Options) (list []*naive) {
 		try(int(e.To)-1, event{kind: deliver, envelope: e}, func(next *naive) { next.flying = slices.Delete(next.flying, at, at+1) })
 		try(int(e.To)-1, event{kind: duplicate, envelope: e}, nil)
 	}
+	if s.left[tick] > 0 {
+		next := s.clone()
+		next.left[tick]--
+		list = append(list, next)
+	}
 	for i, n := range s.nodes {
-		for k, armed := range map[kind]bool{electionTimer: n.armed[0], heartbeatTimer: n.armed[1], settle: o.Async && len(n.disk.pending) > 0} {
+		for k, armed := range map[kind]bool{
+			electionTimer: n.armed[0] && ticks >= n.patient, heartbeatTimer: n.armed[1], settle: o.Async && len(n.disk.pending) > 0,
+			abandon: n.armed[2] && n.view().role == core.Leader,
+		} {
 			if armed {
 				try(i, event{kind: k}, nil)
 			}
 		}
 		if n.view().role == core.Leader {
 			try(i, event{kind: propose, arg: o.Proposals - s.left[propose]}, nil)
+			now, _ := latest(n.disk.asked())
+			for _, wish := range now.wishes() {
+				try(i, event{kind: reform, arg: wish}, nil)
+			}
+			for to := range members {
+				if to != i {
+					try(i, event{kind: yield, arg: to}, nil)
+				}
+			}
 		}
 		try(i, event{kind: ask, arg: o.Reads - s.left[ask]}, nil)
 		for spared := range len(n.disk.pending) + 1 {

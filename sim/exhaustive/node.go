@@ -13,7 +13,9 @@ type node struct {
 	id      core.NodeID
 	core    *core.Core
 	disk    disk
-	armed   [2]bool    // the timers, by core.Timer
+	armed   [3]bool    // the timers, by core.Timer
+	patient int        // the election timer does not run out before so many ticks
+	ticks   int        // that have passed, as of its latest event
 	applied core.Index // how far its state machine has come since it started
 }
 
@@ -27,10 +29,12 @@ type outcome struct {
 // observation is something that happened at a node and concerns the ghost.
 type observation struct {
 	kind  seenKind
-	term  core.Term  // led: of which term; applied: the node's own
-	entry core.Entry // applied
-	id    uint64     // read, readOver and invoked: of the read
-	index core.Index // read: the index at which it may be answered
+	term  core.Term     // led: of which term; applied: the node's own
+	entry core.Entry    // applied
+	id    uint64        // read, readOver and invoked: of the read
+	index core.Index    // read: the index at which it may be answered
+	lease bool          // read: a lease confirmed it
+	by    configuration // applied: in force at the node before it was committed
 }
 
 // seenKind says what was seen.
@@ -46,9 +50,9 @@ const (
 )
 
 // boot makes a node of what is on a disk and starts it.
-func (o *Options) boot(id core.NodeID, d disk) (*node, outcome) {
+func (o *Options) boot(id core.NodeID, d disk, ticks int) (*node, outcome) {
 	c, err := core.New(o.config(id), core.Restored{HardState: d.hard, Entries: append([]core.Entry(nil), d.log...)})
-	n := &node{id: id, core: c, disk: disk{hard: d.hard, log: d.log}}
+	n := &node{id: id, core: c, disk: disk{hard: d.hard, log: d.log}, ticks: ticks}
 	if err != nil {
 		return n, outcome{bad: &invariant.Violation{Name: invariant.Panic, Text: "does not start: " + err.Error()}}
 	}
@@ -74,6 +78,7 @@ func (n *node) run(o *Options, ev core.Event) (out outcome) {
 func (n *node) execute(o *Options, effects []core.Effect, out *outcome) []core.Event {
 	var done []core.Event
 	asked := n.disk.asked()
+	by, _ := latest(asked)
 	for _, e := range effects {
 		if a, ok := e.(core.AppendLog); ok {
 			asked = replaced(asked, a)
@@ -92,12 +97,15 @@ func (n *node) execute(o *Options, effects []core.Effect, out *outcome) []core.E
 			}
 			out.sent = append(out.sent, e.Envelope)
 		case core.Apply:
-			if out.bad = n.apply(e, out); out.bad != nil {
+			if out.bad = n.apply(e, by, out); out.bad != nil {
 				return nil
 			}
 			done = append(done, core.Applied{Index: n.applied})
 		case core.SetTimer:
 			n.armed[e.Timer] = true
+			if e.Timer == core.ElectionTimer {
+				n.patient = n.patience(o, e.After)
+			}
 		case core.StopTimer:
 			n.armed[e.Timer] = false
 		case core.Changed:
@@ -105,10 +113,10 @@ func (n *node) execute(o *Options, effects []core.Effect, out *outcome) []core.E
 				out.seen = append(out.seen, observation{kind: led, term: e.Term})
 			}
 		case core.ReadReady:
-			out.seen = append(out.seen, observation{kind: read, id: e.ID, index: e.Index})
+			out.seen = append(out.seen, observation{kind: read, id: e.ID, index: e.Index, lease: e.Lease})
 		case core.Refused:
 			out.seen = append(out.seen, observation{kind: readOver, id: e.ID})
-		case core.Proposed:
+		case core.Proposed, core.MembersChanged, core.TransferDone:
 		default:
 			out.bad = &invariant.Violation{Name: invariant.Panic, Text: fmt.Sprintf("asked for %T, though nobody took a snapshot", e)}
 			return nil
@@ -117,15 +125,24 @@ func (n *node) execute(o *Options, effects []core.Effect, out *outcome) []core.E
 	return done
 }
 
+// patience is the tick before which an election timer does not run out. Where
+// time does not pass, lengths mean nothing.
+func (n *node) patience(o *Options, after core.Duration) int {
+	if o.Ticks == 0 || after < electionTimeout {
+		return 0
+	}
+	return n.ticks + 1
+}
+
 // apply lets the state machine take entries: each the next.
-func (n *node) apply(a core.Apply, out *outcome) *invariant.Violation {
+func (n *node) apply(a core.Apply, by configuration, out *outcome) *invariant.Violation {
 	for _, e := range a.Entries {
 		if e.Index != n.applied+1 {
 			return &invariant.Violation{Name: invariant.StateMachineSafety,
 				Text: fmt.Sprintf("applies entry %d after entry %d", e.Index, n.applied)}
 		}
 		n.applied = e.Index
-		out.seen = append(out.seen, observation{kind: applied, term: n.core.Status().Term, entry: e})
+		out.seen = append(out.seen, observation{kind: applied, term: n.core.Status().Term, entry: e, by: by})
 	}
 	return nil
 }
@@ -137,7 +154,7 @@ func (n *node) restarted(o *Options, spared int) (*node, outcome) {
 	for len(d.pending) > 0 {
 		d.settle()
 	}
-	next, out := o.boot(n.id, d)
+	next, out := o.boot(n.id, d, n.ticks)
 	out.seen = append([]observation{{kind: crashed}}, out.seen...)
 	return next, out
 }

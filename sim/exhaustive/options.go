@@ -18,7 +18,13 @@ const maxInFlight = 31
 
 // maxBudget bounds everything that may happen so many times: what is left of it
 // is kept in a byte.
-const maxBudget = 255
+const maxBudget = 1<<budgetBits - 1
+
+// budgetBits is how many bits it takes.
+const budgetBits = 5
+
+// electionTimeout is every member's, in time that passes by it alone.
+const electionTimeout = 10
 
 // Start says what state a search begins in.
 type Start string
@@ -27,6 +33,8 @@ type Start string
 const (
 	Scratch Start = "scratch" // three empty members that have just started
 	Elected Start = "elected" // n1 leads term 1; everybody has applied its no-op; nothing is in flight
+	// Alone: after that, the others were made learners, so that n1 decides alone.
+	Alone Start = "alone"
 )
 
 // Options are where a search starts, what may happen, and how often at most.
@@ -48,6 +56,12 @@ type Options struct {
 	Reads      int // reads that clients ask for, of anybody
 	Duplicates int // messages that are delivered and stay in flight
 	Crashes    int // members that die and start again from their disks
+	Changes    int // changes of the members that leaders are asked for
+	Transfers  int // transfers that leaders are asked for, and as many given up
+	// Ticks is how often time passes, an election timeout each time, on every
+	// clock alike. With any, leaders have leases and reads ask for them, and who
+	// has just heard a leader is loyal until the next.
+	Ticks int
 
 	Depth  int           // actions on a path; 0: any number
 	States int           // distinct states; 0: 40 million
@@ -83,8 +97,8 @@ func (o Options) withDefaults() Options {
 // Validate says everything that is wrong with the options, or nil.
 func (o Options) Validate() error {
 	var bad []error
-	if o.Start != Scratch && o.Start != Elected {
-		bad = append(bad, fmt.Errorf("start is %q; it is %q or %q", o.Start, Scratch, Elected))
+	if o.Start != Scratch && o.Start != Elected && o.Start != Alone {
+		bad = append(bad, fmt.Errorf("start is %q; it is %q, %q or %q", o.Start, Scratch, Elected, Alone))
 	}
 	within := func(name string, value, low, high int) {
 		if value < low || value > high {
@@ -100,6 +114,9 @@ func (o Options) Validate() error {
 	within("reads", o.Reads, 0, maxBudget)
 	within("duplicates", o.Duplicates, 0, maxBudget)
 	within("crashes", o.Crashes, 0, maxBudget)
+	within("changes", o.Changes, 0, maxBudget)
+	within("transfers", o.Transfers, 0, maxBudget)
+	within("ticks", o.Ticks, 0, maxTicks)
 	within("depth", o.Depth, 0, 1<<15)
 	within("states", o.States, 0, 1<<31)
 	within("workers", o.Workers, 0, 1024)
@@ -117,8 +134,9 @@ func (o Options) Validate() error {
 func (o Options) config(id core.NodeID) core.Config {
 	return core.Config{
 		ID: id, Voters: []core.NodeID{1, 2, 3},
-		ElectionTimeout: 10, ElectionJitter: 5, Heartbeat: 1,
+		ElectionTimeout: electionTimeout, ElectionJitter: 5, Heartbeat: 1, Lease: o.Ticks > 0,
 		MaxBatch: o.Batch, MaxBatchBytes: 1 << 20, MaxInflight: 4,
+		MaxInflightBytes: 1 << 20, MaxUncommittedBytes: 1 << 20, SnapshotChunk: 1 << 10,
 		CompactTail: 1 << 20, NoPreVote: o.NoPreVote,
 	}
 }

@@ -46,6 +46,14 @@ func (o Options) String() string {
 	} {
 		text = append(text, fmt.Sprintf("%d %s", b.value, b.name))
 	}
+	for _, b := range []struct {
+		value int
+		name  string
+	}{{o.Changes, "changes of the members"}, {o.Transfers, "transfers"}, {o.Ticks, "election timeouts of time, leases"}} {
+		if b.value > 0 {
+			text = append(text, fmt.Sprintf("%d %s", b.value, b.name))
+		}
+	}
 	if o.Async || o.Crashes > 0 {
 		text = append(text, "appends that take their time")
 	}

@@ -53,16 +53,16 @@ func complete(v *view, committed []commit) *invariant.Violation {
 	return nil
 }
 
-// kept checks that two of the three disks have every committed entry.
+// kept checks that the disks of a quorum have every committed entry: of the
+// configuration that committed it.
 func kept(views *[members]*view, committed []commit) *invariant.Violation {
-	for i, c := range committed {
-		var lack []string
-		for _, v := range views {
-			if i >= len(v.durable) || !sameEntry(v.durable[i], c.entry) {
-				lack = append(lack, name(v.id))
+	for _, c := range committed {
+		have := holders(views, c.entry)
+		if !c.by.decides(have) {
+			var lack []string
+			for _, id := range ((c.by.voters | c.by.outgoing) &^ have).ids() {
+				lack = append(lack, name(id))
 			}
-		}
-		if len(lack) > 1 {
 			return &invariant.Violation{Name: invariant.CommittedLost, Nodes: lack,
 				Text: fmt.Sprintf("%s was applied and is not on the disks of %s", entryText(c.entry), strings.Join(lack, ", "))}
 		}
@@ -71,7 +71,7 @@ func kept(views *[members]*view, committed []commit) *invariant.Violation {
 }
 
 // broken checks the rules about the whole cluster after a change of one node.
-func (o *Options) broken(views *[members]*view, changed int, g *ghost) *invariant.Violation {
+func (o *Options) broken(views *[members]*view, moved int, g *ghost) *invariant.Violation {
 	if o.goal != nil && o.goal(views) {
 		return &invariant.Violation{Name: "goal", Text: "this is what the test looks for"}
 	}
@@ -79,11 +79,14 @@ func (o *Options) broken(views *[members]*view, changed int, g *ghost) *invarian
 		if bad := complete(v, g.committed); bad != nil {
 			return bad
 		}
-		if i != changed {
-			if bad := matching(views[changed], v); bad != nil {
+		if i != moved {
+			if bad := matching(views[moved], v); bad != nil {
 				return bad
 			}
 		}
+	}
+	if bad := changed(views[moved], views); bad != nil {
+		return bad
 	}
 	return kept(views, g.committed)
 }

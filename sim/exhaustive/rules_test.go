@@ -19,7 +19,7 @@ func logOf(data string, terms ...core.Term) (log []core.Entry) {
 
 func commitsOf(term core.Term, log []core.Entry) (list []commit) {
 	for _, e := range log {
-		list = append(list, commit{e, term})
+		list = append(list, commit{e, term, first})
 	}
 	return list
 }
@@ -149,7 +149,7 @@ func TestPromises(t *testing.T) {
 // is watched here.
 func TestPanicsAreViolations(t *testing.T) {
 	o := Options{Start: Scratch, Batch: 1, Terms: 1, InFlight: 1}
-	n, _ := o.boot(1, disk{})
+	n, _ := o.boot(1, disk{}, 0)
 	for text, tc := range map[string]struct {
 		run  func() outcome
 		want invariant.Name
@@ -157,7 +157,7 @@ func TestPanicsAreViolations(t *testing.T) {
 		"Started is the first event": {func() outcome { return n.run(&o, core.Started{}) }, invariant.Panic},
 		"election safety":            {func() outcome { return outcome{bad: panicked("core: invariant broken: election safety: 1 and 2 lead")} }, invariant.ElectionSafety},
 		"does not start": {func() outcome {
-			_, out := o.boot(1, disk{log: []core.Entry{{Index: 7}}})
+			_, out := o.boot(1, disk{log: []core.Entry{{Index: 7}}}, 0)
 			return out
 		}, invariant.Panic},
 	} {

@@ -10,7 +10,8 @@ import "partita/raft/core"
 // why every state is still visited, and at the same depth.
 
 // asleep are the actions that a state leaves out: deliveries and duplications by
-// the place of the message, and others by node and kind. Crashes never sleep.
+// the place of the message, and others by node and kind. What was asked
+// for less often than it is answered, from crashes on, never sleeps.
 type asleep struct {
 	delivered, duplicated uint32
 	local                 uint32
@@ -28,9 +29,10 @@ func (z *asleep) sleeps(a action) bool {
 		return z.delivered&(1<<a.arg()) != 0
 	case duplicate:
 		return z.duplicated&(1<<a.arg()) != 0
-	case crash:
-		return false
 	default:
+		if k > settle {
+			return false
+		}
 		return z.local&localBit(a.node(), k) != 0
 	}
 }
@@ -42,9 +44,10 @@ func (z *asleep) put(a action) {
 		z.delivered |= 1 << a.arg()
 	case duplicate:
 		z.duplicated |= 1 << a.arg()
-	case crash:
 	default:
-		z.local |= localBit(a.node(), k)
+		if k <= settle {
+			z.local |= localBit(a.node(), k)
+		}
 	}
 }
 
@@ -76,6 +79,10 @@ type outlook struct {
 func (w *worker) foresee(s *state) {
 	w.outlook = w.outlook[:0]
 	for _, a := range w.list {
+		if a.kind() == tick { // it changes what every other means
+			w.outlook = append(w.outlook, outlook{})
+			continue
+		}
 		code := w.code(s, a)
 		from := s.locals[a.node()]
 		t := w.react(from, code)
@@ -95,7 +102,7 @@ func (w *worker) foresee(s *state) {
 // lull gives what sleeps in the state after an action of the list.
 func (w *worker) lull(i int) asleep {
 	var z asleep
-	if w.options.awake {
+	if w.options.awake || w.list[i].kind() == tick {
 		return z
 	}
 	a, mine := w.list[i], &w.outlook[i]

@@ -1,7 +1,7 @@
 package exhaustive
 
-// budget is what is left of the bounds on what may happen: a byte for each
-// kind of action that has one. Deliveries and completed appends are free.
+// budget is what is left of the bounds on what may happen: budgetBits for each
+// kind of action. Deliveries and completed appends are free.
 type budget uint64
 
 func (o *Options) budget() budget {
@@ -9,16 +9,17 @@ func (o *Options) budget() budget {
 	for k, n := range [kinds]int{
 		duplicate: o.Duplicates, electionTimer: o.Timeouts, heartbeatTimer: o.Heartbeats,
 		propose: o.Proposals, ask: o.Reads, crash: o.Crashes,
+		reform: o.Changes, yield: o.Transfers, abandon: o.Transfers, tick: o.Ticks,
 	} {
-		b |= budget(n) << (8 * k)
+		b |= budget(n) << (budgetBits * k)
 	}
 	return b
 }
 
-func (b budget) left(k kind) int { return int(b >> (8 * k) & 0xff) }
+func (b budget) left(k kind) int { return int(b >> (budgetBits * k) & maxBudget) }
 
 // spent is the budget after an action of a kind that has one.
-func (b budget) spent(k kind) budget { return b - 1<<(8*k) }
+func (b budget) spent(k kind) budget { return b - 1<<(budgetBits*k) }
 
 func (b budget) key() key { return key{mix(uint64(b)), mix(^uint64(b))} }
 

@@ -68,6 +68,10 @@ const (
 // act turns a state into what an action makes of it, not yet under canonical names.
 func (w *worker) act(s *state, a action) (verdict, *invariant.Violation) {
 	node := a.node()
+	if a.kind() == tick {
+		s.left = s.left.spent(tick)
+		return reaches, nil
+	}
 	from := s.locals[node]
 	t := w.react(from, w.code(s, a))
 	if t.bad() > 0 {
@@ -164,7 +168,7 @@ func (w *worker) fly(s *state, node int, t transition) bool {
 // what it speaks of behind, and does nothing about it now.
 func (w *worker) dead(s *state, m *message, id uint32) bool {
 	to := s.locals[m.to]
-	return w.locals.at(to).over(m.reply) && w.react(to, eventCode(deliver, id)).idle()
+	return w.locals.at(to).over(m.reply) && w.react(to, eventCode(deliver, id, w.ticks(s))).idle()
 }
 
 // leads says whether the node is a leader.

@@ -21,6 +21,7 @@ type world struct {
 	steps    []trace.Step
 	messages int // sent so far
 	asked    [kinds]int
+	ticks    int
 }
 
 // flight is a message in flight.
@@ -34,7 +35,7 @@ type flight struct {
 func begin(o *Options) (*world, *invariant.Violation, error) {
 	w := &world{options: o}
 	for i := range w.nodes {
-		n, out := o.boot(core.NodeID(i+1), disk{})
+		n, out := o.boot(core.NodeID(i+1), disk{}, 0)
 		w.nodes[i] = n
 		w.note(trace.Step{Kind: trace.Start, Node: name(n.id), Text: "starts with an empty disk", State: n.text()})
 		if bad := w.after(i, out); bad != nil {
@@ -67,8 +68,12 @@ func (w *world) prepare() (over bool, bad *invariant.Violation) {
 	case w.nodes[0].view().role != core.Leader:
 		return false, w.do(0, event{kind: electionTimer}, 0)
 	}
+	now, at := latest(w.nodes[0].disk.log)
+	if w.options.Start == Alone && at == 0 && w.nodes[0].applied > 0 {
+		return false, w.do(0, event{kind: reform, arg: 1}, 0)
+	}
 	for _, n := range w.nodes {
-		if n.applied == 0 {
+		if now.joint() || int(n.applied) < len(w.nodes[0].disk.log) {
 			return false, w.do(0, event{kind: heartbeatTimer}, 0) // tells of the commit
 		}
 	}
@@ -98,6 +103,14 @@ func (w *world) follow(e *engine, s *state, a action, names [members + 1]core.No
 	case propose, ask:
 		ev.arg = w.asked[ev.kind]
 		w.asked[ev.kind]++
+	case reform:
+		ev.arg = ev.arg&^int(everybody) | int((seats(ev.arg) & everybody).renamed(own[:]))
+	case yield:
+		ev.arg = int(own[ev.arg+1]) - 1
+	case tick:
+		w.ticks++
+		w.note(trace.Step{Kind: trace.Timer, Text: "an election timeout passes on every clock"})
+		return nil, nil
 	}
 	return w.do(node, ev, at), nil
 }
@@ -105,6 +118,7 @@ func (w *world) follow(e *engine, s *state, a action, names [members + 1]core.No
 // do lets an event happen: of a message, to the one at a place in flight.
 func (w *world) do(i int, ev event, at int) *invariant.Violation {
 	n := w.nodes[i]
+	ev.ticks = w.ticks
 	step := trace.Step{Node: name(n.id)}
 	switch ev.kind {
 	case deliver, duplicate:
@@ -123,6 +137,12 @@ func (w *world) do(i int, ev event, at int) *invariant.Violation {
 		step.Kind, step.Text = trace.Invoke, fmt.Sprintf("propose %c", 'a'+ev.arg)
 	case ask:
 		step.Kind, step.Text = trace.Invoke, fmt.Sprintf("read %d", 1+ev.arg)
+	case reform:
+		step.Kind, step.Text = trace.Invoke, wishText(ev.arg)
+	case yield:
+		step.Kind, step.Text = trace.Invoke, "let "+name(core.NodeID(ev.arg+1))+" lead"
+	case abandon:
+		step.Kind, step.Text = trace.Timer, "transfer timer"
 	case settle:
 		step.Kind, step.Text = trace.Durable, appendText(n.disk.pending[0])
 	case crash:

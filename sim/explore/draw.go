@@ -9,6 +9,8 @@ import (
 
 	"partita/harness/scenario"
 	"partita/nemesis"
+	"partita/node/api"
+	"partita/sim/play"
 	"partita/workloads"
 )
 
@@ -33,20 +35,25 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Description = "drawn by an exploration"
 	s.Nodes = pick(rng, 1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7)
 	drawNode(rng, &s.Node)
+	drawSessions(seed, &s.Node)
+	drawLimits(rng, &s.Node)
+	spares := pick(rng, 0, 0, 0, 1, 2, 3)
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
 	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
 	s.Workload.Concurrency = scenario.Concurrency{Count: pick(rng, 2, 3, 4), PerNode: true}
 	o.settle(&s)
 	// At least one operation a second of each client: the checks have to see
 	// every node come back.
+	s.Members = max(1, s.Nodes-spares)
+	s.Workload.Reads = pick(rng, nil, nil, []string{api.ReadIndex, api.LeaseRead})
 	s.Workload.Rate = pick(rng, 1.0, 2, 5, 15, 30) * float64(s.Workload.Concurrency.Of(s.Nodes))
 	s.Checks.Availability.RecoverWithin = calm
 	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 16)*time.Second + calm
+	faults := drawFaults(rng, &s, o.Faults)
 	text, err := s.YAML()
 	if err != nil {
 		return nil, fmt.Errorf("explore: seed %d: %w", seed, err)
 	}
-	faults := drawFaults(rng, s.Nodes, o.Faults)
 	overrides := []scenario.Override{{Flag: "the seed's faults", Path: "nemesis", Value: faults}}
 	for _, override := range o.Overrides {
 		if !notDrawn(override.Path, faults) {
@@ -81,6 +88,8 @@ func (o Options) settle(s *scenario.Scenario) {
 			s.Nodes = given.Nodes
 		case override.Path == "workload.concurrency":
 			s.Workload.Concurrency = given.Workload.Concurrency
+		case override.Path == "node.reads":
+			s.Node.Reads = given.Node.Reads
 		}
 	}
 }
@@ -98,26 +107,48 @@ func drawNode(rng *rand.Rand, n *scenario.Node) {
 	n.PeerSilence = n.ElectionTimeout * pick[time.Duration](rng, 1, 2, 4, 8)
 }
 
+// drawSessions draws when sessions expire: some runs have many that do. It
+// draws from a source of its own, so that it shifts nothing else.
+func drawSessions(seed int64, n *scenario.Node) {
+	rng := rand.New(rand.NewPCG(uint64(seed), 0x73657373696f6e73))
+	n.SessionEntries = pick(rng, 30, 100, 300, 1000, 100_000)
+	n.MaxSessions = pick(rng, 20, 60, 4096)
+}
+
+// drawLimits draws what is only met by those who look for it: logs and
+// snapshots that go in small pieces, leaders that take little before it is
+// committed, leases.
+func drawLimits(rng *rand.Rand, n *scenario.Node) {
+	n.CompactTail = pick(rng, 0, 2, 10, 100, 1000)
+	n.SnapshotChunk = pick(rng, 100, 500, 5000, 1<<20)
+	n.MaxUncommitted = pick(rng, 100, 1000, 64<<20, 64<<20)
+	n.Reads = pick(rng, api.ReadIndex, api.ReadIndex, api.LeaseRead)
+	n.LeaseDrift = pick(rng, 0, 0.02, 0.1, 0.5)
+}
+
 // drawFaults draws which kinds of faults there are, how often they come and
 // how long they last. Now and then there is none.
-func drawFaults(rng *rand.Rand, nodes int, kinds []string) string {
+func drawFaults(rng *rand.Rand, s *scenario.Scenario, kinds []string) string {
 	var all []string
 	for _, kind := range nemesis.Kinds() {
 		// Drawn for every kind, so that leaving one out does not shift the others.
 		wanted := rng.IntN(3) == 0
 		every := pick[time.Duration](rng, 300, 800, 1500, 2500, 4000) * time.Millisecond
 		lasts := time.Duration(rng.Float64() * 0.9 * float64(every)).Round(10 * time.Millisecond)
-		if watched := kind.Name == nemesis.Partition || kind.Name == nemesis.Packets || kind.Name == nemesis.Clock; watched {
+		if slices.Contains([]string{nemesis.Partition, nemesis.Packets, nemesis.Clock, nemesis.Membership}, kind.Name) { // watched
 			every, lasts = max(every, 800*time.Millisecond), max(lasts, 600*time.Millisecond)
 		}
 		lasts = max(lasts, 100*time.Millisecond)
 		switch {
 		case len(kinds) > 0 && !slices.Contains(kinds, kind.Name):
-		case nodes < 2 && (kind.Name == nemesis.Partition || kind.Name == nemesis.Packets): // nothing lies between
+		case s.Nodes < 2 && slices.Contains([]string{nemesis.Partition, nemesis.Packets, nemesis.Membership}, kind.Name): // nobody else is there
 		case wanted || len(kinds) > 0:
 			options := fmt.Sprintf("every: %v, for: %v", every, lasts)
-			if kind.Name == nemesis.Partition {
+			switch {
+			case kind.Name == nemesis.Partition:
 				options += ", phase: 300ms"
+			case kind.Name == nemesis.Clock && play.Leases(s):
+				options += ", shapes: [realtime-offset, realtime-rate]"
 			}
 			all = append(all, fmt.Sprintf("%s: {%s}", kind.Name, options))
 		}

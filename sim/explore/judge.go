@@ -23,7 +23,7 @@ type Verdict struct {
 
 // Checks lists the checks of the harness that make a seed fail, in the order in
 // which they are asked: what a node did, what clients saw, what they missed.
-func Checks() []string { return []string{"crashes", "linearizable", "availability"} }
+func Checks() []string { return []string{"crashes", "exactly-once", "linearizable", "availability"} }
 
 // Judge judges a simulated run: first by the watch inside the cluster, then as
 // a recorded run is judged. That little happened in it is no matter here.

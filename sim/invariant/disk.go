@@ -1,6 +1,8 @@
 package invariant
 
 import (
+	"slices"
+
 	"partita/raft/core"
 )
 
@@ -13,6 +15,10 @@ func (w *Watch) Sent(id core.NodeID, e core.Envelope) {
 		w.fail(DurablePromises, []core.NodeID{id}, "%s speaks in term %d, and its disk says %d", w.name(id), e.Term, n.hard.Term)
 	}
 	switch m := e.Message.(type) {
+	case core.Append, core.Heartbeat:
+		if e.Term == n.leads {
+			w.governs(id)
+		}
 	case core.Vote:
 		if n.hard.Term == e.Term && n.hard.Vote != id {
 			w.fail(DurablePromises, []core.NodeID{id}, "%s asks for votes in term %d before its own vote is on its disk", w.name(id), e.Term)
@@ -49,11 +55,12 @@ func (w *Watch) acknowledged(id core.NodeID, match core.Index) {
 func (w *Watch) Resetting(id core.NodeID, snapshot core.SnapshotMeta) { w.at(id).replaced = snapshot }
 
 // Reset takes note that a snapshot has replaced a node's log.
-func (w *Watch) Reset(id core.NodeID, snapshot core.SnapshotMeta) {
+func (w *Watch) Reset(id core.NodeID, snapshot core.SnapshotMeta, members core.Membership) {
 	n := w.at(id)
 	w.covered(id, snapshot)
-	n.memory.reset(snapshot)
-	n.disk.reset(snapshot)
+	w.carries(id, snapshot, members)
+	n.memory.reset(snapshot, configurationOf(members))
+	n.disk.reset(snapshot, configurationOf(members))
 	n.replaced = core.SnapshotMeta{}
 	n.agree = snapshot.Index
 	w.agreement(n)
@@ -66,6 +73,17 @@ func (w *Watch) covered(id core.NodeID, snapshot core.SnapshotMeta) {
 	if i > core.Index(len(w.committed)) || i > 0 && w.committed[i-1].term != snapshot.Term {
 		w.fail(StateMachineSafety, []core.NodeID{id}, "the snapshot %s of %s ends with an entry that was never committed", pos(snapshot), w.name(id))
 	}
+}
+
+// Saving checks the configuration of a snapshot that a node takes itself.
+func (w *Watch) Saving(id core.NodeID, snapshot core.SnapshotMeta, members core.Membership) {
+	w.carries(id, snapshot, members)
+}
+
+// Restored takes note that a node's state machine was given a snapshot.
+func (w *Watch) Restored(id core.NodeID, snapshot core.SnapshotMeta) {
+	n := w.at(id)
+	n.handed = max(n.handed, snapshot.Index)
 }
 
 // Snapshot checks that every node's state after an entry is the same.
@@ -96,7 +114,9 @@ func (w *Watch) Booted(id core.NodeID, found core.Restored) {
 		w.fail(DurablePromises, []core.NodeID{id}, "%s comes back with term %d, vote %d and a log of %d to %d, and had made term %d, vote %d and a log to %d durable",
 			w.name(id), found.HardState.Term, found.HardState.Vote, found.Base.Index, lastOf(found), durable.Term, durable.Vote, last)
 	}
-	n.settle(found)
+	n.settle(found, w.begins(id))
+	w.carries(id, found.Snapshot, found.Members)
+	w.voted(id, found.HardState)
 	w.agreement(n)
 	w.held(id)
 }
@@ -119,15 +139,22 @@ func (n *node) holds(found core.Restored) bool {
 }
 
 // settle makes what was found the node's log, in memory and on disk.
-func (n *node) settle(found core.Restored) {
+func (n *node) settle(found core.Restored, begins placed) {
+	if found.Snapshot.Index > 0 {
+		begins = placed{found.Snapshot, configurationOf(found.Members)}
+	}
 	slots := make([]slot, len(found.Entries))
+	var members []placed
 	for i, e := range found.Entries {
 		slots[i] = slotOf(e)
+		if c, ok := readConfiguration(e.Data); ok && e.Kind == core.Configuration && e.Index > begins.at.Index {
+			members = append(members, placed{meta(e.Index, slots[i]), c})
+		}
 	}
-	n.memory = view{found.Base, slots}
-	n.disk = view{found.Base, append([]slot(nil), slots...)}
+	n.memory = view{found.Base, slots, begins, members}
+	n.disk = view{found.Base, slices.Clone(slots), begins, slices.Clone(members)}
 	n.hard, n.term, n.leads, n.writes = found.HardState, found.HardState.Term, 0, nil
-	n.replaced, n.agree = core.SnapshotMeta{}, found.Base.Index
+	n.replaced, n.agree, n.handed = core.SnapshotMeta{}, found.Base.Index, 0
 	clear(n.reads)
 }
 
@@ -137,19 +164,28 @@ func lastOf(found core.Restored) core.Index {
 
 // ReadAsked takes note of a read that came to a node: it has to see all that
 // is committed now.
-func (w *Watch) ReadAsked(id core.NodeID, read uint64) {
-	w.at(id).reads[read] = core.Index(len(w.committed))
+func (w *Watch) ReadAsked(id core.NodeID, read uint64, lease bool) {
+	w.at(id).reads[read] = asked{core.Index(len(w.committed)), lease}
 }
 
-// ReadReady checks the index at which a read is to be answered.
-func (w *Watch) ReadReady(id core.NodeID, read uint64, index core.Index) {
+// ReadReady checks the index at which a read is to be answered, and says
+// whether a lease was asked for.
+func (w *Watch) ReadReady(id core.NodeID, read uint64, index core.Index, lease bool) (leaseAsked bool) {
 	n := w.at(id)
-	least, asked := n.reads[read]
+	r, asked := n.reads[read]
 	delete(n.reads, read)
-	if asked && index < least {
+	if least := r.least; asked && index < least {
 		first := w.committed[least-1].first
-		w.fail(ReadRound, []core.NodeID{id, first}, "%s answers a read as of entry %d, and %s had applied entry %d when it came", w.name(id), index, w.name(first), least)
+		rule, by := ReadRound, ""
+		if lease {
+			rule, by = LeaseRead, " by a lease"
+		}
+		w.fail(rule, []core.NodeID{id, first}, "%s answers a read%s as of entry %d, and %s had applied entry %d when it came", w.name(id), by, index, w.name(first), least)
 	}
+	if asked && lease && !r.lease {
+		w.fail(LeaseRead, []core.NodeID{id}, "%s answers a read by a lease that was to be confirmed by a round", w.name(id))
+	}
+	return r.lease
 }
 
 // ReadEnded forgets a read that was refused.

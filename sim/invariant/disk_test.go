@@ -63,7 +63,7 @@ func promises() []play {
 		{"an acknowledgement below the snapshot", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1, 1))
-			s.Reset(2, at(2, 1))
+			s.reset(2, at(2, 1))
 			s.send(2, 1, 1, core.SnapshotReply{Asked: 1, Match: 2})
 			s.send(2, 1, 1, core.AppendReply{Asked: 1, Accepted: true, Match: 1})
 		}, "", ""},
@@ -185,7 +185,7 @@ func disks() []play {
 		}, DurablePromises, "n3 comes back"},
 		{"a snapshot that was durable is gone", 3, func(s *stage) {
 			installing(s)
-			s.Reset(3, at(3, 1))
+			s.reset(3, at(3, 1))
 			s.boots(3, hard(1, 1), start, start, log(1, 1)...)
 		}, DurablePromises, "n3 comes back"},
 	}

@@ -21,8 +21,10 @@ func slotOf(e core.Entry) slot {
 
 // view is a log, in memory or on a disk: what stands after base.
 type view struct {
-	base  core.SnapshotMeta
-	slots []slot
+	base      core.SnapshotMeta
+	slots     []slot
+	beginning placed   // the configuration of its snapshot, or that of the cluster's start
+	members   []placed // the configurations that stand in it, after that
 }
 
 // last names the last entry.
@@ -52,25 +54,35 @@ func (v *view) term(index core.Index) (core.Term, bool) {
 
 // put replaces everything from an index on. It reports how many entries that
 // removed, and whether the log goes on without a gap.
-func (v *view) put(from core.Index, slots []slot) (removed int, ok bool) {
-	if from <= v.base.Index || from > v.last().Index+1 {
+func (v *view) put(wr write) (removed int, ok bool) {
+	if wr.from <= v.base.Index || wr.from > v.last().Index+1 {
 		return 0, false
 	}
-	keep := int(from - v.base.Index - 1)
+	keep := int(wr.from - v.base.Index - 1)
 	removed = len(v.slots) - keep
-	v.slots = append(v.slots[:keep], slots...)
+	v.slots = append(v.slots[:keep], wr.slots...)
+	for n := len(v.members); n > 0 && v.members[n-1].at.Index >= wr.from; n-- {
+		v.members = v.members[:n-1]
+	}
+	for _, p := range wr.members {
+		if p.at.Index > v.beginning.at.Index {
+			v.members = append(v.members, p)
+		}
+	}
 	return removed, true
 }
 
 // reset empties the log, which goes on after a snapshot.
-func (v *view) reset(snapshot core.SnapshotMeta) {
+func (v *view) reset(snapshot core.SnapshotMeta, members configuration) {
 	v.base, v.slots = snapshot, v.slots[:0]
+	v.beginning, v.members = placed{snapshot, members}, v.members[:0]
 }
 
 // write is a batch that was asked for and is not yet on the disk.
 type write struct {
-	number uint64
-	hard   core.HardState
-	from   core.Index
-	slots  []slot
+	number  uint64
+	hard    core.HardState
+	from    core.Index
+	slots   []slot
+	members []placed // the configurations among the entries
 }

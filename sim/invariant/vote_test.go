@@ -23,7 +23,7 @@ func TestVoteIsKept(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := New([]string{"n1", "n2", "n3"}, func() int { return 7 })
+			w := New([]string{"n1", "n2", "n3"}, 3, func() int { return 7 })
 			for i, hard := range []core.HardState{tt.was, tt.is} {
 				number := uint64(i + 1)
 				w.Asked(1, core.AppendLog{Number: number, HardState: hard})

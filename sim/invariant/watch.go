@@ -22,6 +22,12 @@ type Watch struct {
 	committed []commitment
 	snapshots map[core.Index]uint64 // digest of the state after an entry
 
+	initial  configuration
+	members  []placed // the committed configurations
+	appended []placed // every configuration that a leader ever appended
+	judges   placed   // by whose quorum the last committed entry is held
+	votes    map[ballot]core.NodeID
+
 	broken *Violation
 }
 
@@ -35,7 +41,15 @@ type node struct {
 	writes   []write        // asked for and not on the disk
 	replaced core.SnapshotMeta
 	agree    core.Index // up to here the disk holds what is committed
-	reads    map[uint64]core.Index
+	handed   core.Index // up to here its state machine was given entries, or a snapshot
+	reads    map[uint64]asked
+}
+
+// asked is a read that waits: the least index at which it may be answered, and
+// whether a lease may do it.
+type asked struct {
+	least core.Index
+	lease bool
 }
 
 // origin is what an index and a term name.
@@ -52,17 +66,37 @@ type commitment struct {
 	first core.NodeID
 }
 
-// New watches a cluster of nodes with these names, in order of their IDs.
-// Step tells the present step of the run.
-func New(names []string, step func() int) *Watch {
+// New watches a cluster of nodes with these names, in order of their IDs, of
+// which the first so many are the voters that it begins with. Step tells the
+// present step of the run.
+func New(names []string, voters int, step func() int) *Watch {
 	w := &Watch{
 		names: names, nodes: make([]node, len(names)), step: step,
 		leaders: map[core.Term]core.NodeID{}, entries: map[core.SnapshotMeta]origin{}, snapshots: map[core.Index]uint64{},
+		votes: map[ballot]core.NodeID{},
 	}
+	var first []core.NodeID
+	for i := range voters {
+		first = append(first, core.NodeID(i+1))
+	}
+	w.initial = simple(first)
+	w.judges = placed{configuration: w.initial}
 	for i := range w.nodes {
-		w.nodes[i].reads = map[uint64]core.Index{}
+		n := &w.nodes[i]
+		n.reads = map[uint64]asked{}
+		n.memory.beginning = w.begins(core.NodeID(i + 1))
+		n.disk.beginning = n.memory.beginning
 	}
 	return w
+}
+
+// begins is the configuration of a node whose disk is empty: one that is to
+// join has none.
+func (w *Watch) begins(id core.NodeID) placed {
+	if !w.initial.votes(id) {
+		return placed{}
+	}
+	return placed{configuration: w.initial}
 }
 
 // Broken is the first rule that was broken, or nil.
@@ -73,7 +107,6 @@ func (w *Watch) Committed() core.Index { return core.Index(len(w.committed)) }
 
 func (w *Watch) at(id core.NodeID) *node          { return &w.nodes[id-1] }
 func (w *Watch) name(id core.NodeID) string       { return w.names[id-1] }
-func (w *Watch) quorum() int                      { return len(w.nodes) - (len(w.nodes)-1)/2 }
 func pos(m core.SnapshotMeta) string              { return fmt.Sprintf("(%d, term %d)", m.Index, m.Term) }
 func meta(i core.Index, s slot) core.SnapshotMeta { return core.SnapshotMeta{Index: i, Term: s.term} }
 
@@ -105,8 +138,9 @@ func (w *Watch) Panicked(id core.NodeID, text string) {
 }
 
 // Asked takes note of an append that a node wants on its disk, and is at once
-// in its memory. It says how many entries were removed by it.
-func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
+// in its memory. It says how many entries were removed by it, and how
+// many configurations among them.
+func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed, configurations int) {
 	n := w.at(id)
 	n.term = e.HardState.Term
 	wr := write{number: e.Number, hard: e.HardState, from: e.From}
@@ -114,12 +148,23 @@ func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
 		wr.slots = make([]slot, len(e.Entries))
 		for i, entry := range e.Entries {
 			wr.slots[i] = slotOf(entry)
+			if entry.Kind == core.Configuration {
+				if p, ok := w.configured(id, entry); ok {
+					wr.members = append(wr.members, p)
+				}
+			}
 		}
+		before, members := n.memory.last().Index, len(n.memory.members)
 		var ok bool
-		if removed, ok = n.memory.put(e.From, wr.slots); !ok {
+		if removed, ok = n.memory.put(wr); !ok {
 			w.fail(LogMatching, []core.NodeID{id}, "%s appends from entry %d on to a log that holds %d to %d",
 				w.name(id), e.From, n.memory.base.Index, n.memory.last().Index)
 		}
+		if removed > 0 && n.leads == n.term && n.leads > 0 {
+			w.fail(LeaderAppendOnly, []core.NodeID{id}, "%s leads in term %d and puts others in the place of entries %d to %d of its log",
+				w.name(id), n.leads, e.From, before)
+		}
+		configurations = members + len(wr.members) - len(n.memory.members)
 		previous, _ := n.memory.term(e.From - 1)
 		for i, entry := range e.Entries {
 			w.match(id, entry, wr.slots[i], previous)
@@ -127,7 +172,7 @@ func (w *Watch) Asked(id core.NodeID, e core.AppendLog) (removed int) {
 		}
 	}
 	n.writes = append(n.writes, wr)
-	return removed
+	return removed, configurations
 }
 
 // match checks that an index and a term name one entry and one predecessor,
@@ -151,6 +196,7 @@ func (w *Watch) Durable(id core.NodeID, number uint64) {
 	done := 0
 	for done < len(n.writes) && n.writes[done].number <= number {
 		w.kept(id, n.hard, n.writes[done].hard)
+		w.voted(id, n.writes[done].hard)
 		n.reach(n.writes[done])
 		done++
 	}
@@ -174,7 +220,7 @@ func (w *Watch) kept(id core.NodeID, was, is core.HardState) {
 func (n *node) reach(wr write) {
 	n.hard = wr.hard
 	if len(wr.slots) > 0 {
-		n.disk.put(wr.from, wr.slots)
+		n.disk.put(wr)
 		n.agree = min(n.agree, wr.from-1)
 	}
 }
@@ -195,25 +241,43 @@ func (w *Watch) agreement(n *node) {
 	}
 }
 
-// held checks that a quorum of disks holds everything that is committed.
+// held checks that a quorum of disks holds everything that is committed, a
+// quorum of the configuration that committed it.
 func (w *Watch) held(id core.NodeID) {
 	top := core.Index(len(w.committed))
-	holders := 0
+	if top == 0 || w.broken != nil || w.judges.decides(w.holds(top)) {
+		return
+	}
+	c := w.committed[top-1]
+	concerned, lack := []core.NodeID{id, c.first}, []string(nil)
 	for i := range w.nodes {
-		if w.nodes[i].agree >= top {
-			holders++
+		if who := core.NodeID(i + 1); w.judges.votes(who) && w.nodes[i].agree < top {
+			concerned, lack = append(concerned, who), append(lack, w.names[i])
 		}
 	}
-	if top > 0 && holders < w.quorum() && w.broken == nil {
-		c := w.committed[top-1]
-		concerned, lack := []core.NodeID{id, c.first}, []string(nil)
-		for i := range w.nodes {
-			if w.nodes[i].agree < top {
-				concerned, lack = append(concerned, core.NodeID(i+1)), append(lack, w.names[i])
-			}
+	w.fail(CommittedLost, concerned, "entry %s was applied by %s, and the disks of only %s hold it, not those of %s",
+		pos(meta(top, c.slot)), w.name(c.first), w.holders(w.judges.configuration, top), strings.Join(lack, ", "))
+}
+
+// holds says of a node whether its disk has all that is committed.
+func (w *Watch) holds(top core.Index) func(core.NodeID) bool {
+	return func(id core.NodeID) bool { return w.at(id).agree >= top }
+}
+
+// judged finds the configuration that committed the last entry: the one in
+// force there, or a later one that its leader had appended by then. A disk that
+// holds what is committed does so for good, and so does a quorum of them.
+func (w *Watch) judged() {
+	top := core.Index(len(w.committed))
+	w.judges = w.asOf(top)
+	if w.judges.decides(w.holds(top)) {
+		return
+	}
+	for _, p := range w.appended {
+		if p.at.Index > top && p.decides(w.holds(top)) {
+			w.judges = p
+			return
 		}
-		w.fail(CommittedLost, concerned, "entry %s was applied by %s, and the disks of only %d of %d nodes hold it, not those of %s",
-			pos(meta(top, c.slot)), w.name(c.first), holders, len(w.nodes), strings.Join(lack, ", "))
 	}
 }
 
@@ -228,8 +292,12 @@ func (w *Watch) Changed(id core.NodeID, now core.Changed) {
 	if other, led := w.leaders[now.Term]; led && other != id {
 		w.fail(ElectionSafety, []core.NodeID{other, id}, "%s and %s lead in term %d", w.name(other), w.name(id), now.Term)
 	}
+	if w.leaders[now.Term] != id {
+		w.elected(id, now.Term)
+	}
 	w.leaders[now.Term] = id
 	w.complete(id, 0)
+	w.governs(id)
 }
 
 // complete checks that a leader holds, of what is committed after an entry,
@@ -263,9 +331,16 @@ func (w *Watch) Applied(id core.NodeID, entries []core.Entry) {
 			}
 		case e.Index == top+1:
 			w.committed = append(w.committed, commitment{s, n.term, id})
+			if c, ok := readConfiguration(e.Data); ok && e.Kind == core.Configuration {
+				w.members = append(w.members, placed{meta(e.Index, s), c})
+			}
 		default:
 			w.fail(StateMachineSafety, []core.NodeID{id}, "%s applies entry %d, and nobody has applied %d", w.name(id), e.Index, top+1)
 		}
+		if e.Index != n.handed+1 {
+			w.fail(StateMachineSafety, []core.NodeID{id}, "%s applies entry %d after entry %d", w.name(id), e.Index, n.handed)
+		}
+		n.handed = e.Index
 		if d, ok := n.disk.at(e.Index); e.Index > n.disk.base.Index && (!ok || d != s) {
 			w.fail(DurablePromises, []core.NodeID{id}, "%s applies entry %s before it is on its disk", w.name(id), pos(meta(e.Index, s)))
 		}
@@ -275,6 +350,7 @@ func (w *Watch) Applied(id core.NodeID, entries []core.Entry) {
 			w.agreement(&w.nodes[i])
 			w.complete(core.NodeID(i+1), before) // an old leader may commit what a newer one lacks
 		}
+		w.judged()
 		w.held(id)
 	}
 }

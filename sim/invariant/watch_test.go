@@ -12,6 +12,7 @@ import (
 type stage struct {
 	*Watch
 	now     int
+	first   []core.NodeID // the voters that it begins with
 	numbers map[core.NodeID]uint64
 }
 
@@ -20,8 +21,9 @@ func newStage(nodes int) *stage {
 	var names []string
 	for i := range nodes {
 		names = append(names, fmt.Sprintf("n%d", i+1))
+		s.first = append(s.first, core.NodeID(i+1))
 	}
-	s.Watch = New(names, func() int { s.now++; return s.now })
+	s.Watch = New(names, nodes, func() int { s.now++; return s.now })
 	return s
 }
 
@@ -70,12 +72,39 @@ func (s *stage) send(from, to core.NodeID, term core.Term, m core.Message) {
 	s.Sent(from, core.Envelope{From: from, To: to, Term: term, Message: m})
 }
 
+// reset lets a snapshot of the first configuration replace a node's log.
+func (s *stage) reset(id core.NodeID, snapshot core.SnapshotMeta) {
+	s.Reset(id, snapshot, core.Membership{Voters: s.first})
+}
+
+// elect lets every node that is named vote for the first, which then says that
+// it leads.
+func (s *stage) elect(term core.Term, voters ...core.NodeID) {
+	for _, id := range voters {
+		s.write(id, hard(term, voters[0]))
+	}
+	s.says(voters[0], term)
+}
+
+// leads lets a node lead as if everybody had voted for it.
 func (s *stage) leads(id core.NodeID, term core.Term) {
+	for voter := range s.nodes {
+		s.votes[ballot{term, core.NodeID(voter + 1)}] = id
+	}
+	s.says(id, term)
+}
+
+func (s *stage) says(id core.NodeID, term core.Term) {
 	s.Changed(id, core.Changed{Role: core.Leader, Term: term, Leader: id})
 }
 
 func (s *stage) boots(id core.NodeID, h core.HardState, base, snapshot core.SnapshotMeta, entries ...core.Entry) {
-	s.Booted(id, core.Restored{HardState: h, Base: base, Snapshot: snapshot, Entries: entries})
+	found := core.Restored{HardState: h, Base: base, Snapshot: snapshot, Entries: entries}
+	if snapshot.Index > 0 {
+		found.Members.Voters = s.first
+	}
+	s.Booted(id, found)
+	s.Restored(id, snapshot)
 }
 
 var (
@@ -94,7 +123,7 @@ type play struct {
 }
 
 func TestRules(t *testing.T) {
-	for _, plays := range [][]play{elections(), logs(), completeness(), machines(), quorums(), promises(), disks(), reads(), panics()} {
+	for _, plays := range [][]play{elections(), logs(), completeness(), machines(), quorums(), promises(), disks(), reads(), panics(), leaders(), changes(), quorumsOfChanges(), carried()} {
 		for _, p := range plays {
 			t.Run(p.name, func(t *testing.T) {
 				s := newStage(p.nodes)
@@ -164,13 +193,13 @@ func logs() []play {
 		{"below a snapshot", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1, 1))
-			s.Reset(2, at(2, 1))
+			s.reset(2, at(2, 1))
 			s.ask(2, hard(1, 1), log(2, 1)...)
 		}, LogMatching, "to a log that holds 2 to 2"},
 		{"after a snapshot", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1, 1))
-			s.Reset(2, at(2, 1))
+			s.reset(2, at(2, 1))
 			s.ask(2, hard(1, 1), log(3, 1)...)
 			s.ask(1, hard(1, 1), log(3, 1)...)
 		}, "", ""},
@@ -220,7 +249,7 @@ func completeness() []play {
 		}, "", ""},
 		{"a leader whose log begins with a snapshot", 5, func(s *stage) {
 			committed(s)
-			s.Reset(4, at(2, 2))
+			s.reset(4, at(2, 2))
 			s.leads(4, 3)
 		}, "", ""},
 	}
@@ -262,12 +291,12 @@ func machines() []play {
 		{"a snapshot of what nobody committed", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1))
-			s.Reset(3, at(2, 1))
+			s.reset(3, at(2, 1))
 		}, StateMachineSafety, "the snapshot (2, term 1) of n3 ends with an entry that was never committed"},
 		{"a snapshot of another term", 3, func(s *stage) {
 			s.all(trio, 1, log(1, 1)...)
 			s.Applied(1, log(1, 1))
-			s.Reset(3, at(1, 2))
+			s.reset(3, at(1, 2))
 		}, StateMachineSafety, "never committed"},
 	}
 }
@@ -323,13 +352,13 @@ func quorums() []play {
 		{"a snapshot in place of the entries", 3, func(s *stage) {
 			s.all(pair, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1, 1))
-			s.Reset(3, at(2, 1))
+			s.reset(3, at(2, 1))
 			s.write(1, hard(2, 1), log(1, 2)...)
 		}, "", ""},
 		{"a snapshot that is older than the commit", 3, func(s *stage) {
 			s.all(pair, 1, log(1, 1, 1)...)
 			s.Applied(1, log(1, 1, 1))
-			s.Reset(2, at(1, 1))
+			s.reset(2, at(1, 1))
 		}, CommittedLost, "only 1 of 3"},
 	}
 }
@@ -342,35 +371,35 @@ func reads() []play {
 	return []play{
 		{"a read below what was committed", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
-			s.ReadReady(3, 7, 1)
+			s.ReadAsked(3, 7, false)
+			s.ReadReady(3, 7, 1, false)
 		}, ReadRound, "n3 answers a read as of entry 1, and n1 had applied entry 2 when it came"},
 		{"a read of all that was committed", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
-			s.ReadReady(3, 7, 2)
+			s.ReadAsked(3, 7, false)
+			s.ReadReady(3, 7, 2, false)
 		}, "", ""},
 		{"a read asked before the commit", 3, func(s *stage) {
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			committed(s)
-			s.ReadReady(3, 7, 0)
+			s.ReadReady(3, 7, 0, false)
 		}, "", ""},
 		{"a read that was given up", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.ReadEnded(3, 7)
-			s.ReadReady(3, 7, 0)
+			s.ReadReady(3, 7, 0, false)
 		}, "", ""},
 		{"a read of another node", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
-			s.ReadReady(2, 7, 0)
+			s.ReadAsked(3, 7, false)
+			s.ReadReady(2, 7, 0, false)
 		}, "", ""},
 		{"a read of an earlier life", 3, func(s *stage) {
 			committed(s)
-			s.ReadAsked(3, 7)
+			s.ReadAsked(3, 7, false)
 			s.boots(3, hard(1, 1), start, start, log(1, 1, 1)...)
-			s.ReadReady(3, 7, 0)
+			s.ReadReady(3, 7, 0, false)
 		}, "", ""},
 	}
 }

@@ -15,9 +15,17 @@ import (
 // Config says what the machines run and how they are connected.
 type Config struct {
 	Names []string // of the nodes, in order; the first has ID 1
-	Seed  uint64
+	// Members is how many of them, the first, are the voters that the cluster
+	// begins with. The others wait to be added. 0: all.
+	Members int
+	Seed    uint64
 	// Core is what all members share; ID, Voters and Seed are filled in.
-	Core             core.Config
+	Core core.Config
+	// Drift is by which part a machine's monotonic clock may run fast or slow from
+	// the start: each draws its own rate.
+	Drift float64
+	// LeaseReads makes nodes ask for a lease where a client does not say.
+	LeaseReads       bool
 	SnapshotEvery    core.Index
 	Sessions         kv.Limits
 	SegmentBytes     int64
@@ -59,9 +67,12 @@ type Cluster struct {
 
 // New makes machines that are switched off.
 func New(e *engine.Engine, cfg Config) *Cluster {
+	if cfg.Members == 0 {
+		cfg.Members = len(cfg.Names)
+	}
 	c := &Cluster{cfg: cfg, engine: e}
-	c.watch = invariant.New(cfg.Names, e.Ran)
-	voters := make([]core.NodeID, len(cfg.Names))
+	c.watch = invariant.New(cfg.Names, cfg.Members, e.Ran)
+	voters := make([]core.NodeID, cfg.Members)
 	for i := range voters {
 		voters[i] = core.NodeID(i + 1)
 	}

@@ -19,6 +19,16 @@ const (
 	forwardedWrites
 	forwardedReads
 	readsConfirmed
+	leaseReads
+	leasesMissed
+	overloads
+	jointConfigurations
+	promotions
+	configurationsReverted
+	transfers
+	transfersAbandoned
+	chunksSent
+	chunksResent
 	requestsBatched
 	overwritten
 	lostForwards
@@ -50,7 +60,9 @@ const (
 var counterNames = [numCounters]string{
 	"elections", "leaders elected", "leaders stepped down", "pre-votes refused", "votes refused", "appends refused", "truncations",
 	"snapshots taken", "snapshots installed", "snapshots restored at boot", "torn tails cut", "segments begun",
-	"forwarded writes", "forwarded reads", "reads confirmed", "requests batched", "writes overwritten", "forwards lost",
+	"forwarded writes", "forwarded reads", "reads confirmed", "lease reads served", "lease reads refused", "proposals refused as overloaded",
+	"joint configurations", "learners promoted", "configurations truncated", "leaders transferred", "transfers abandoned", "chunks sent", "chunks resent",
+	"requests batched", "writes overwritten", "forwards lost",
 	"sessions opened", "sessions deduplicated", "sessions expired", "sessions refused", "syncs shared by batches",
 	"messages sent", "messages held back by a cut", "messages lost", "messages duplicated", "messages reordered", "messages delayed",
 	"boots", "kills", "power losses", "unsynced writes lost", "unsynced names lost", "syncs failed", "writes failed", "syncs slowed", "pauses", "clock changes",

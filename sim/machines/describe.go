@@ -12,7 +12,7 @@ import (
 )
 
 // timerNames are the timers in words.
-var timerNames = [...]string{core.ElectionTimer: "the election timer", core.HeartbeatTimer: "the heartbeat timer"}
+var timerNames = [...]string{core.ElectionTimer: "the election timer", core.HeartbeatTimer: "the heartbeat timer", core.TransferTimer: "the transfer timer"}
 
 // note adds a step to the account.
 func (c *Cluster) note(s trace.Step) {
@@ -45,8 +45,11 @@ func (m *machine) changeNotes(effects []core.Effect) {
 		return
 	}
 	for _, e := range effects {
-		if now, ok := e.(core.Changed); ok {
+		switch now := e.(type) {
+		case core.Changed:
 			m.note(trace.Step{Kind: trace.Change, Text: describeChange(m.cluster, now)})
+		case core.MembersChanged:
+			m.note(trace.Step{Kind: trace.Change, Text: "has " + tell.Members(now.Members)})
 		}
 	}
 }
@@ -69,7 +72,7 @@ func describeRestored(c *Cluster, r core.Restored) string {
 		found = append(found, hardState(c, r.HardState))
 	}
 	if r.Snapshot.Index > 0 {
-		found = append(found, fmt.Sprintf("a snapshot up to %d", r.Snapshot.Index))
+		found = append(found, fmt.Sprintf("a snapshot up to %d, with %s", r.Snapshot.Index, tell.Members(r.Members)))
 	}
 	if len(r.Entries) > 0 {
 		found = append(found, tell.Entries(r.Entries))

@@ -146,11 +146,11 @@ func (p *process) writeSome() error {
 	case core.ResetLog:
 		p.writes = p.writes[1:]
 		m.cluster.watch.Resetting(m.id, e.Snapshot)
-		if err := p.log.Reset(e.Snapshot, e.Data); err != nil {
+		if err := p.log.Reset(e.Snapshot, e.Members, e.Data); err != nil {
 			return fmt.Errorf("install the snapshot of %d: %w", e.Snapshot.Index, err)
 		}
 		m.cluster.count(snapshotsInstalled)
-		m.cluster.watch.Reset(m.id, e.Snapshot)
+		m.cluster.watch.Reset(m.id, e.Snapshot, e.Members)
 		p.done(core.SnapshotSaved{Snapshot: e.Snapshot}, fmt.Sprintf("a snapshot up to %d, in place of the log", e.Snapshot.Index))
 		return nil
 	case core.CutLog:
@@ -211,7 +211,7 @@ func (p *process) save(t *engine.Task) {
 		s := p.saves[0]
 		p.saves = p.saves[1:]
 		p.m.guard(func() {
-			if err := p.log.SaveSnapshot(s.Snapshot, s.Data); err != nil {
+			if err := p.log.SaveSnapshot(s.Snapshot, s.Members, s.Data); err != nil {
 				if !p.ended {
 					p.m.storageFailed(fmt.Errorf("save the snapshot of %d: %w", s.Snapshot.Index, err))
 				}

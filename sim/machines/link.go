@@ -16,7 +16,8 @@ import (
 const (
 	retransmitWithin = 200 * time.Millisecond
 	redialWithin     = 300 * time.Millisecond
-	maxHeld          = 1024 // messages held back by a cut; further ones are lost
+	maxHeld          = 1024                // messages held back by a cut; further ones are lost
+	perByte          = 2 * time.Nanosecond // of a piece of a snapshot
 )
 
 // link carries messages from one machine to another.
@@ -28,6 +29,7 @@ type link struct {
 	packets  *wire.PacketRule // of the receiver's agent: what comes is disturbed
 	cuts     []cut            // every cut so far, for the probes
 	last     time.Duration    // when the latest message in order arrives
+	lastPart time.Duration    // when the latest piece of a snapshot does
 	held     []parcel         // by a cut, in order, and what comes before these are sent again
 	resends  uint64           // numbers the heals, so that a cut calls off what one has begun
 	silent   time.Duration    // since when a cut holds back messages
@@ -45,6 +47,7 @@ type parcel struct {
 	number   int
 	envelope core.Envelope
 	sent     time.Duration
+	piece    bool // of a snapshot: on a connection of its own
 	// stray says that the network has taken it out of the connection's stream: it
 	// arrives whatever becomes of the connection, at the receiver's next process too.
 	stray bool
@@ -60,10 +63,12 @@ func (l *link) send(e core.Envelope) {
 	c.count(messagesSent)
 	c.messages++
 	p := parcel{number: c.messages, envelope: e, sent: c.engine.Now()}
+	chunk, piece := e.Message.(core.InstallSnapshot)
+	p.piece = piece
 	if c.cfg.Trace {
 		c.note(trace.Step{Kind: trace.Send, Node: l.from.name, Peer: l.to.name, Message: p.number, Text: c.describe(e)})
 	}
-	delay := c.cfg.Network.draw(l.rng)
+	delay := c.cfg.Network.draw(l.rng) + time.Duration(len(chunk.Data))*perByte
 	if l.packets == nil {
 		l.inOrder(p, delay)
 		return
@@ -73,13 +78,23 @@ func (l *link) send(e core.Envelope) {
 
 // inOrder delivers a message after those that were sent before.
 func (l *link) inOrder(p parcel, delay time.Duration) {
-	l.last = l.turn(delay)
-	l.arrive(p, l.last)
+	at := l.turn(p, delay)
+	*l.stream(p) = at
+	l.arrive(p, at)
+}
+
+// stream is when the latest arrives of what a message may not overtake. Pieces
+// of snapshots hold nobody up.
+func (l *link) stream(p parcel) *time.Duration {
+	if p.piece {
+		return &l.lastPart
+	}
+	return &l.last
 }
 
 // turn is when a message arrives that stays in order.
-func (l *link) turn(delay time.Duration) time.Duration {
-	return max(l.last, l.cluster.engine.Now()+delay)
+func (l *link) turn(p parcel, delay time.Duration) time.Duration {
+	return max(*l.stream(p), l.cluster.engine.Now()+delay)
 }
 
 // arrive lets a message arrive at an instant.
@@ -125,14 +140,14 @@ func (l *link) disturbed(p parcel, delay time.Duration) {
 		l.cluster.count(messagesDelayed)
 		delay += time.Duration(extra)
 	}
-	at := l.turn(delay)
+	at := l.turn(p, delay)
 	if l.chance(r.Reorder) {
 		count.Reordered++
 		l.cluster.count(messagesReordered)
 		at += time.Duration(l.upTo(r.Spread))
 		l.strayed(p, at)
 	} else {
-		l.last = at
+		*l.stream(p) = at
 		l.arrive(p, at)
 	}
 	if l.chance(r.Duplicate) {
@@ -163,11 +178,15 @@ func (l *link) upTo(ns int64) int64 {
 func (l *link) arrived(p parcel) {
 	now := l.cluster.engine.Now()
 	switch {
+	case l.rule != nil && p.piece:
+		l.dropped++
+		l.cluster.count(messagesHeld)
+		l.lose(p, "lost: the link is cut")
 	case l.rule != nil:
 		l.hold(p, now)
 	case p.sent < l.redialed && !p.stray:
 		l.lose(p, "lost: the connection was closed")
-	case len(l.held) > 0:
+	case len(l.held) > 0 && !p.piece:
 		l.held = append(l.held, p)
 	default:
 		l.to.take(p, l.from)

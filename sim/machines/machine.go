@@ -48,11 +48,17 @@ type machine struct {
 
 func newMachine(c *Cluster, name string, id core.NodeID, voters []core.NodeID) *machine {
 	m := &machine{cluster: c, engine: c.engine, name: name, id: id, core: c.cfg.Core}
-	m.core.ID, m.core.Voters = id, voters
+	m.core.ID = id
+	if int(id) <= len(voters) {
+		m.core.Voters = voters
+	}
 	m.disk = memfs.New(c.source("disk " + name).Uint64())
 	m.diskRNG = c.source("latency " + name)
 	m.disk.SetHook(m.call)
 	m.realtime, m.mono = clock{rate: 1}, clock{rate: 1}
+	if d := c.cfg.Drift; d > 0 {
+		m.mono.rate = 1 + d*(2*c.source("drift "+name).Float64()-1)
+	}
 	return m
 }
 
@@ -169,9 +175,13 @@ func (m *machine) receive(pr *process, p parcel, from *machine) {
 	if m.cluster.cfg.Trace {
 		m.cluster.note(trace.Step{Kind: trace.Deliver, Node: m.name, Peer: from.name, Message: p.number, Text: m.cluster.describe(p.envelope)})
 	}
-	pr.step(core.Received{Envelope: p.envelope})
+	pr.step(core.Received{Envelope: p.envelope, Now: m.now()})
 	m.stateNote(pr)
 }
+
+// now is the instant that the core is told: on the machine's monotonic clock,
+// and never zero.
+func (m *machine) now() core.Instant { return core.Instant(1 + m.mono.at(m.engine.Now())) }
 
 // guard runs the present process's code. A panic of it ends the process, as
 // it would end a real one, and is a broken rule.

@@ -40,7 +40,7 @@ type process struct {
 
 	events   []core.Event // that wait for the core's turn
 	stepping bool
-	timers   [core.HeartbeatTimer + 1]timer
+	timers   [core.TransferTimer + 1]timer
 
 	writes   []core.Effect // for the log, in order
 	writer   *engine.Task
@@ -51,9 +51,14 @@ type process struct {
 	applies  []core.Effect
 	applying bool
 
-	proposals []core.Proposal // that wait for the owner's turn
-	reads     []uint64
-	turning   bool // it has been asked for
+	proposals  []core.Proposal // that wait for the owner's turn
+	reads      []uint64
+	leaseReads []uint64
+	turning    bool // it has been asked for
+
+	members core.Membership // in force
+	orders  orders
+	shipped map[core.NodeID]core.SendChunk // the latest to each
 
 	nextID    uint64
 	calls     map[uint64]*call
@@ -99,12 +104,12 @@ func (m *machine) boot(t *engine.Task, cfg core.Config, boot int) {
 		}
 		svc, err := service.New(service.Config{
 			Node: m.name, SnapshotEvery: m.cluster.cfg.SnapshotEvery, MaxPending: maxPending, MaxOutcomes: maxOutcomes,
-			Sessions: m.cluster.cfg.Sessions,
+			Sessions: m.cluster.cfg.Sessions, Lease: m.cluster.cfg.LeaseReads,
 		})
 		if err != nil {
 			panic("machines: the service's configuration: " + err.Error())
 		}
-		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}, saved: restored.HardState, found: restored.Snapshot}
+		p := &process{m: m, core: c, log: log, service: svc, calls: map[uint64]*call{}, shipped: map[core.NodeID]core.SendChunk{}, saved: restored.HardState, found: restored.Snapshot}
 		m.process, m.booting = p, false
 		p.writer = m.engine.Go(p.write)
 		p.saver = m.engine.Go(p.save)
@@ -138,6 +143,7 @@ func (p *process) end() {
 	for _, id := range sortedIDs(p.calls) {
 		p.calls[id].finish(nil, nil)
 	}
+	p.orders.end()
 }
 
 // step gives the core an event, and those that come of it.
@@ -166,20 +172,28 @@ func (p *process) execute(e core.Effect) {
 	m := p.m
 	switch e := e.(type) {
 	case core.AppendLog:
-		if m.cluster.watch.Asked(m.id, e) > 0 {
+		removed, configurations := m.cluster.watch.Asked(m.id, e)
+		if removed > 0 {
 			m.cluster.count(truncations)
 		}
+		m.cluster.coverage[configurationsReverted] += configurations
 		p.enqueue(e)
 	case core.ResetLog, core.CutLog:
 		p.enqueue(e)
 	case core.SaveSnapshot:
+		m.cluster.watch.Saving(m.id, e.Snapshot, e.Members)
 		m.cluster.watch.Snapshot(m.id, e.Snapshot.Index, e.Data)
 		p.saves = append(p.saves, e)
 		p.saver.Wake()
-	case core.Apply, core.RestoreSnapshot:
+	case core.Apply:
+		p.orders.entries(e.Entries)
 		p.applies = append(p.applies, e)
 		p.apply()
-	case core.SendSnapshot:
+	case core.RestoreSnapshot:
+		p.orders.snapshot(e.Snapshot.Index)
+		p.applies = append(p.applies, e)
+		p.apply()
+	case core.SendChunk:
 		m.engine.After(applyWithin, func() { m.whenRunning(func() { p.ship(e) }) })
 	case core.Send:
 		p.send(e.Envelope)
@@ -187,20 +201,60 @@ func (p *process) execute(e core.Effect) {
 		p.set(e.Timer, time.Duration(e.After))
 	case core.StopTimer:
 		p.timers[e.Timer].armed, p.timers[e.Timer].ran = false, false
-	case core.Proposed:
-		p.serve(p.service.Proposed(e.ID, e.Index, e.Term))
-	case core.ReadReady:
-		m.cluster.count(readsConfirmed)
-		m.cluster.watch.ReadReady(m.id, e.ID, e.Index)
-		p.serve(p.service.ReadReady(e.ID, e.Index, false))
-	case core.Refused:
-		m.cluster.watch.ReadEnded(m.id, e.ID)
-		p.serve(p.service.Refused(e.ID, e.Reason))
+	case core.Proposed, core.ReadReady, core.TransferDone, core.Refused:
+		p.told(e)
 	case core.Changed:
 		p.changed(e)
+	case core.MembersChanged:
+		p.membersChanged(e.Members)
 	default:
 		panic("machines: every effect of the core is executed")
 	}
+}
+
+// told passes on what became of a request.
+func (p *process) told(e core.Effect) {
+	c, id := p.m.cluster, p.m.id
+	switch e := e.(type) {
+	case core.Proposed:
+		if !p.orders.placed(e) {
+			p.serve(p.service.Proposed(e.ID, e.Index, e.Term))
+		}
+	case core.ReadReady:
+		c.count(readsConfirmed)
+		switch asked := c.watch.ReadReady(id, e.ID, e.Index, e.Lease); {
+		case e.Lease:
+			c.count(leaseReads)
+		case asked:
+			c.count(leasesMissed)
+		}
+		p.serve(p.service.ReadReady(e.ID, e.Index, e.Lease))
+	case core.TransferDone:
+		c.count(transfers)
+		p.orders.transferred(e.ID)
+	case core.Refused:
+		switch e.Reason {
+		case core.Overloaded:
+			c.count(overloads)
+		case core.Abandoned:
+			c.count(transfersAbandoned)
+		}
+		if !p.orders.refused(e) {
+			c.watch.ReadEnded(id, e.ID)
+			p.serve(p.refusal(e))
+		}
+	}
+}
+
+// refusal says why a read or a write was refused, as a node does.
+func (p *process) refusal(e core.Refused) []service.Effect {
+	switch e.Reason {
+	case core.Overloaded:
+		return p.service.Declined(e.ID, api.Overloaded, "too much waits for the log already")
+	case core.Transferring:
+		return p.service.Declined(e.ID, api.Transferring, "the leader is letting another lead")
+	}
+	return p.service.Refused(e.ID, e.Reason)
 }
 
 func (p *process) send(e core.Envelope) {
@@ -227,17 +281,22 @@ func (p *process) send(e core.Envelope) {
 	c.links[p.m.id-1][e.To-1].send(e)
 }
 
-// ship sends the newest snapshot.
-func (p *process) ship(e core.SendSnapshot) {
+// ship reads a piece of a snapshot and sends it.
+func (p *process) ship(e core.SendChunk) {
 	if p.ended {
 		return
 	}
-	meta, data, err := p.log.Snapshot()
+	chunk, err := p.log.SnapshotChunk(e.Snapshot, e.Offset, p.m.core.SnapshotChunk)
 	if err != nil {
 		p.m.storageFailed(err)
 		return
 	}
-	p.send(core.Envelope{From: p.m.id, To: e.To, Term: e.Term, Message: core.InstallSnapshot{Snapshot: meta, Data: data}})
+	p.m.cluster.count(chunksSent)
+	if before, ok := p.shipped[e.To]; ok && before.Snapshot == e.Snapshot && before.Offset >= e.Offset {
+		p.m.cluster.count(chunksResent)
+	}
+	p.shipped[e.To] = e
+	p.send(core.Envelope{From: p.m.id, To: e.To, Term: e.Term, Message: core.InstallSnapshot(chunk)})
 }
 
 // changed takes note of a change of role, term or leader, as the node logs it.
@@ -308,7 +367,7 @@ func (p *process) fire(which core.Timer) {
 	if p.m.cluster.cfg.Trace {
 		p.m.note(trace.Step{Kind: trace.Timer, Text: timerNames[which] + " ran out"})
 	}
-	p.step(core.TimerFired{Timer: which})
+	p.step(core.TimerFired{Timer: which, Now: p.m.now()})
 	p.m.stateNote(p)
 }
 

@@ -29,6 +29,7 @@ func busy(nodes int) Config {
 		Core: core.Config{
 			ElectionTimeout: core.Duration(300 * time.Millisecond), ElectionJitter: core.Duration(150 * time.Millisecond),
 			Heartbeat: core.Duration(50 * time.Millisecond), MaxBatch: 8, MaxBatchBytes: 1 << 20, MaxInflight: 8,
+			MaxInflightBytes: 1 << 20, MaxUncommittedBytes: 1 << 20, SnapshotChunk: 200,
 		},
 		SnapshotEvery: 50, Sessions: kv.DefaultLimits(), SegmentBytes: 4 << 10, OperationTimeout: 4 * time.Second, PeerSilence: time.Second,
 		Disk:    Latency{Least: time.Millisecond, Most: 4 * time.Millisecond, Slow: 20 * time.Millisecond},
@@ -123,7 +124,7 @@ func (r *rig) link(from, to int) *link { return r.links[from-1][to-1] }
 
 // say sends a message that no core heeds, and gives its number.
 func (r *rig) say(from, to int) int {
-	r.link(from, to).send(core.Envelope{From: 99, To: core.NodeID(to), Message: core.Heartbeat{}})
+	r.link(from, to).send(core.Envelope{From: core.None, To: core.NodeID(to), Message: core.Heartbeat{}})
 	return r.messages
 }
 

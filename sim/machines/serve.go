@@ -78,8 +78,12 @@ func (p *process) serve(effects []service.Effect) {
 			p.proposals = append(p.proposals, core.Proposal{ID: e.ID, Data: e.Data})
 			p.awaitTurn()
 		case service.Read:
-			m.cluster.watch.ReadAsked(m.id, e.ID)
-			p.reads = append(p.reads, e.ID)
+			m.cluster.watch.ReadAsked(m.id, e.ID, e.Lease)
+			if e.Lease {
+				p.leaseReads = append(p.leaseReads, e.ID)
+			} else {
+				p.reads = append(p.reads, e.ID)
+			}
 			p.awaitTurn()
 		case service.Reply:
 			p.answer(e.ID, &e.Reply, nil)
@@ -127,16 +131,19 @@ func (p *process) awaitTurn() {
 
 // turn hands the core the requests that wait.
 func (p *process) turn() {
-	proposals, reads := p.proposals, p.reads
-	p.proposals, p.reads, p.turning = nil, nil, false
-	if len(proposals) > 1 || len(reads) > 1 {
+	proposals, reads, leases := p.proposals, p.reads, p.leaseReads
+	p.proposals, p.reads, p.leaseReads, p.turning = nil, nil, nil, false
+	if len(proposals) > 1 || len(reads) > 1 || len(leases) > 1 {
 		p.m.cluster.count(requestsBatched)
 	}
 	if len(proposals) > 0 {
 		p.step(core.Propose{Requests: proposals})
 	}
 	if len(reads) > 0 {
-		p.step(core.Read{IDs: reads})
+		p.step(core.Read{IDs: reads, Now: p.m.now()})
+	}
+	if len(leases) > 0 {
+		p.step(core.Read{IDs: leases, Lease: true, Now: p.m.now()})
 	}
 }
 
@@ -176,6 +183,7 @@ func (p *process) applyNext() {
 			p.m.note(trace.Step{Kind: trace.Apply, Text: describeApply(e)})
 		}
 		p.step(core.Applied{Index: to})
+		p.orders.applied(to)
 		p.apply()
 		p.m.stateNote(p)
 	})
@@ -199,13 +207,14 @@ func (p *process) hand(e core.Effect) (to core.Index, ok bool) {
 		p.serve(effects)
 		return to, true
 	case core.RestoreSnapshot:
+		m.cluster.watch.Restored(m.id, e.Snapshot)
 		if e.Snapshot.Index <= last {
 			return e.Snapshot.Index, true
 		}
 		meta, data := e.Snapshot, e.Data
 		if data == nil {
 			var err error
-			if meta, data, err = p.log.Snapshot(); err != nil {
+			if meta, _, data, err = p.log.Snapshot(); err != nil {
 				m.storageFailed(err)
 				return 0, false
 			}

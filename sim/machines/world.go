@@ -65,6 +65,7 @@ func (w *World) Status(node string, timeout time.Duration) (api.Status, error) {
 	return api.Status{
 		Node: node, Role: s.Role.String(), Term: uint64(s.Term), Leader: w.cluster.name(s.Leader),
 		Commit: uint64(s.Commit), Applied: uint64(s.Applied), Last: uint64(s.Last), Durable: uint64(s.Durable), Boot: s.Boot,
+		Members: w.cluster.membersNamed(s.Members, s.Leader),
 	}, nil
 }
 

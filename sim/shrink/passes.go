@@ -105,13 +105,20 @@ func (x *search) fewerNodes() {
 	}
 }
 
-// without is the scenario without some nodes; nil if none would be left.
+// without is the scenario without some nodes; nil if none would be left, or no
+// member.
 func without(s *scenario.Scenario, moved bool, out ...int) *scenario.Scenario {
 	if len(out) >= s.Nodes {
 		return nil
 	}
 	c := *s
 	c.Nodes = s.Nodes - len(out)
+	if s.Members > 0 {
+		c.Members = s.Members - len(slices.DeleteFunc(slices.Clone(out), func(i int) bool { return i >= s.Members }))
+		if c.Members == 0 {
+			return nil
+		}
+	}
 	place := make([]int, s.Nodes) // the new one of each node, -1 of those that are out
 	names := map[string]string{}
 	for i, next := 0, 0; i < s.Nodes; i++ {
@@ -140,6 +147,9 @@ func without(s *scenario.Scenario, moved bool, out ...int) *scenario.Scenario {
 	c.Workload.Concurrency = scenario.Concurrency{Count: clientsOf(&c), PerNode: true}
 	var faults []nemesis.Injection
 	for _, in := range s.Schedule() {
+		if in.Kind == nemesis.Membership {
+			in.Voters = max(1, in.Voters-(len(s.MemberNames())-len(c.MemberNames())))
+		}
 		if in, ok := fitted(in, names, c.Nodes); ok {
 			faults = append(faults, in)
 		}
@@ -162,6 +172,9 @@ func fitted(in nemesis.Injection, names map[string]string, nodes int) (nemesis.I
 	}
 	if in.Kind == nemesis.Partition && !slices.Contains(nemesis.Shapes(nodes), in.Shape) {
 		in.Shape, in.Targets, in.Phase = nemesis.One, nemesis.One, 0
+	}
+	if in.Kind == nemesis.Membership {
+		return in, slices.Contains(nemesis.MembershipShapes(in.Voters, nodes), in.Shape)
 	}
 	if in.Kind != nemesis.Partition && !slices.Contains(nemesis.Roles(nodes), in.Targets) {
 		in.Targets = nemesis.One

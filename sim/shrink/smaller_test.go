@@ -1,7 +1,9 @@
 package shrink
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +88,50 @@ func TestWithoutNodes(t *testing.T) {
 	}
 	if without(scripted(t, "nodes: 1\nworkload: {concurrency: 2n}"), false, 0) != nil {
 		t.Error("a cluster without a node")
+	}
+}
+
+// TestWithoutMembers: the members that are left are the cluster that begins,
+// and a change that needs a spare goes where there is none.
+func TestWithoutMembers(t *testing.T) {
+	s := scripted(t, `
+members: 3
+nemesis:
+  - membership:
+      schedule:
+        - {at: 1s, for: 1s, shape: add, targets: follower, nodes: [n5, n4, n3, n2, n1]}
+        - {at: 3s, for: 1s, shape: remove, targets: leader, nodes: [n2, n1, n3, n4, n5]}
+`)
+	for name, c := range map[string]struct {
+		out     []int
+		members int // 0: no such scenario
+		faults  string
+	}{
+		"a member":        {[]int{1}, 2, "add follower 2 remove leader 2"},
+		"a spare":         {[]int{4}, 3, "add follower 3 remove leader 3"},
+		"both spares":     {[]int{3, 4}, 3, "remove leader 3"},
+		"all but a voter": {[]int{1, 2}, 1, "add follower 1"},
+		"every member":    {[]int{0, 1, 2}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := without(s, true, c.out...)
+			if c.members == 0 {
+				if got != nil {
+					t.Errorf("a cluster of spares: %+v", got)
+				}
+				return
+			}
+			if got = reread(got); got == nil {
+				t.Fatal("that is no scenario")
+			}
+			var faults []string
+			for _, in := range got.Schedule() {
+				faults = append(faults, fmt.Sprintf("%s %s %d", in.Shape, in.Targets, in.Voters))
+			}
+			if text := strings.Join(faults, " "); len(got.MemberNames()) != c.members || text != c.faults {
+				t.Errorf("%v begin, faults %q", got.MemberNames(), text)
+			}
+		})
 	}
 }
 

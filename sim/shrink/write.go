@@ -45,7 +45,7 @@ func script(events []history.Event, limit time.Duration) []generator.Step {
 	var steps []generator.Step
 	for _, e := range events {
 		if e.Type == history.Invoke && e.Process != history.NemesisProcess && e.Time < limit {
-			steps = append(steps, generator.Step{At: e.Time, Worker: e.Worker, F: e.F, Key: e.Key, Value: e.Value, Old: e.Old})
+			steps = append(steps, generator.Step{At: e.Time, Worker: e.Worker, F: e.F, Key: e.Key, Value: e.Value, Old: e.Old, How: e.How})
 		}
 	}
 	if len(steps) == 0 {

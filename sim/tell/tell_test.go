@@ -22,24 +22,35 @@ func TestEnvelope(t *testing.T) {
 	put := core.Entry{Index: 5, Term: 3, Data: encoded(t, api.Request{Op: api.Put, Key: "k1", Value: "7"})}
 	last := core.SnapshotMeta{Index: 4, Term: 2}
 	id := core.RequestID{Boot: 2, Number: 9}
+	trio := []core.NodeID{1, 2, 3}
 	for want, m := range map[string]core.Message{
-		"PreVote term 3: its log ends with (4, term 2)":                                 core.PreVote{Last: last},
-		"PreVoteReply term 3: refused (asked in term 2)":                                core.PreVoteReply{Asked: 2},
-		"Vote term 3: its log is empty":                                                 core.Vote{},
-		"VoteReply term 3: granted (asked in term 3)":                                   core.VoteReply{Asked: 3, Granted: true},
-		"Append term 3: entry 5 of term 3 (put k1 7) after (4, term 2), commit 4":       core.Append{Prev: last, Entries: []core.Entry{put}, Commit: 4},
-		"Append term 3: no entries from the beginning, commit 0":                        core.Append{},
-		"AppendReply term 3: holds up to 5":                                             core.AppendReply{Accepted: true, Match: 5},
-		"AppendReply term 3: refused after 6 (asked in term 3), go back to (4, term 2)": core.AppendReply{Prev: 6, Asked: 3, Hint: last},
-		"AppendReply term 3: refused after 6 (asked in term 1)":                         core.AppendReply{Prev: 6, Asked: 1},
-		"Heartbeat term 3: round 8, commit 4":                                           core.Heartbeat{Round: 8, Commit: 4},
-		"HeartbeatReply term 3: heard round 8 of term 3":                                core.HeartbeatReply{Round: 8, Asked: 3},
-		"InstallSnapshot term 3: a snapshot up to (4, term 2)":                          core.InstallSnapshot{Snapshot: last},
-		"SnapshotReply term 3: holds up to 4":                                           core.SnapshotReply{Match: 4},
-		"Forward term 3: a command (put k1 7), number 2.9":                              core.Forward{ID: id, Commands: [][]byte{put.Data}},
-		"Forward term 3: 2 commands, number 2.9":                                        core.Forward{ID: id, Commands: [][]byte{put.Data, put.Data}},
-		"ForwardReply term 3: number 2.9 put at 5":                                      core.ForwardReply{ID: id, First: 5},
-		"ForwardReply term 3: number 2.9 refused":                                       core.ForwardReply{ID: id, Refused: true},
+		"PreVote term 3: its log ends with (4, term 2)":                                    core.PreVote{Last: last},
+		"PreVoteReply term 3: refused (asked in term 2)":                                   core.PreVoteReply{Asked: 2},
+		"Vote term 3: its log is empty":                                                    core.Vote{},
+		"VoteReply term 3: granted (asked in term 3)":                                      core.VoteReply{Asked: 3, Granted: true},
+		"Append term 3: entry 5 of term 3 (put k1 7) after (4, term 2), commit 4":          core.Append{Prev: last, Entries: []core.Entry{put}, Commit: 4},
+		"Append term 3: no entries from the beginning, commit 0":                           core.Append{},
+		"AppendReply term 3: holds up to 5":                                                core.AppendReply{Accepted: true, Match: 5},
+		"AppendReply term 3: refused after 6 (asked in term 3), go back to (4, term 2)":    core.AppendReply{Prev: 6, Asked: 3, Hint: last},
+		"AppendReply term 3: refused after 6 (asked in term 1)":                            core.AppendReply{Prev: 6, Asked: 1},
+		"Heartbeat term 3: round 8, commit 4":                                              core.Heartbeat{Round: 8, Commit: 4},
+		"HeartbeatReply term 3: heard round 8 of term 3":                                   core.HeartbeatReply{Round: 8, Asked: 3},
+		"InstallSnapshot term 3: a snapshot up to (4, term 2), with voters n1 n2 n3":       core.InstallSnapshot{Snapshot: last, Members: core.Membership{Voters: trio}, Done: true},
+		"InstallSnapshot term 3: bytes 2 to 4 of a snapshot up to (4, term 2)":             core.InstallSnapshot{Snapshot: last, Offset: 2, Data: []byte("ab")},
+		"InstallSnapshot term 3: the rest of a snapshot up to (4, term 2), from byte 4 on": core.InstallSnapshot{Snapshot: last, Offset: 4, Data: []byte("ab"), Done: true},
+		"SnapshotReply term 3: has 4 bytes of the snapshot up to (4, term 2)":              core.SnapshotReply{Snapshot: last, Received: 4},
+		"TimeoutNow term 3: stand for election at once":                                    core.TimeoutNow{},
+		"Vote term 3: asked to stand by the leader, its log ends with (4, term 2)":         core.Vote{Last: last, Transfer: true},
+		"ReadIndex term 3: read 2.9":                                                       core.ReadIndex{ID: id},
+		"ReadIndex term 3: read 2.9, a lease will do":                                      core.ReadIndex{ID: id, Lease: true},
+		"ReadIndexReply term 3: read 2.9 as of entry 4":                                    core.ReadIndexReply{ID: id, Index: 4},
+		"ReadIndexReply term 3: read 2.9 as of entry 4, by a lease":                        core.ReadIndexReply{ID: id, Index: 4, Lease: true},
+		"ForwardReply term 3: number 2.9 refused: too much is not committed":               core.ForwardReply{ID: id, Refused: true, Reason: core.Overloaded},
+		"SnapshotReply term 3: holds up to 4":                                              core.SnapshotReply{Match: 4},
+		"Forward term 3: a command (put k1 7), number 2.9":                                 core.Forward{ID: id, Commands: [][]byte{put.Data}},
+		"Forward term 3: 2 commands, number 2.9":                                           core.Forward{ID: id, Commands: [][]byte{put.Data, put.Data}},
+		"ForwardReply term 3: number 2.9 put at 5":                                         core.ForwardReply{ID: id, First: 5},
+		"ForwardReply term 3: number 2.9 refused: the leader leads no more":                core.ForwardReply{ID: id, Refused: true, Reason: core.NotAccepted},
 	} {
 		if got := Envelope(core.Envelope{Term: 3, Message: m}); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
@@ -52,9 +63,12 @@ func TestEntries(t *testing.T) {
 		return core.Entry{Index: i, Term: 2, Data: encoded(t, r)}
 	}
 	noop := core.Entry{Index: 1, Term: 1, Kind: core.Noop}
+	joint := core.Membership{Voters: []core.NodeID{1, 2}, Outgoing: []core.NodeID{1, 2, 3}, Learners: []core.NodeID{4}}
+	change := core.Entry{Index: 7, Term: 2, Kind: core.Configuration, Data: joint.AppendTo(nil)}
 	for want, all := range map[string][]core.Entry{
 		"no entries":                  nil,
 		"entry 1 of term 1 (a no-op)": {noop},
+		"entry 7 of term 2 (voters n1 n2, outgoing n1 n2 n3, learners n4)": {change},
 		"entry 2 of term 2 (cas k1 from 3 to 4), entry 3 of term 2 (cas k1 from nothing to 4)": {
 			entry(2, api.Request{Op: api.CAS, Key: "k1", Old: "3", Value: "4"}), entry(3, api.Request{Op: api.CAS, Key: "k1", OldAbsent: true, Value: "4"})},
 		"entry 4 of term 2 (append k1 7)":    {entry(4, api.Request{Op: api.Append, Key: "k1", Value: "7,"})},

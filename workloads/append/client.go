@@ -31,14 +31,17 @@ func (c *Client) Node() string { return c.route.Node() }
 func (c *Client) Invoke(env cluster.Env, op history.Event) history.Event {
 	reply, done := c.route.Call(env, op, request(op))
 	if done.Type == history.OK {
-		done.Value = list(reply.Value)
+		done.Value = List(reply.Value)
 	}
 	return done
 }
 
-// list is a node's text as an array of the history. What no appends can have
+// Text is what a node is given to append.
+func Text(value json.RawMessage) string { return string(value) + end }
+
+// List is a node's text as an array of the history. What no appends can have
 // made stays as it came, a text, for the checker to refuse.
-func list(text string) json.RawMessage {
+func List(text string) json.RawMessage {
 	rest := text
 	for rest != "" {
 		number, after, ended := strings.Cut(rest, end)
@@ -56,7 +59,7 @@ func request(op history.Event) api.Request {
 	case Read:
 		return api.Request{Op: api.Get, Key: op.Key}
 	case Append:
-		return api.Request{Op: api.Append, Key: op.Key, Value: string(op.Value) + end}
+		return api.Request{Op: api.Append, Key: op.Key, Value: Text(op.Value)}
 	}
 	panic(fmt.Sprintf("append: invariant broken: there is no operation %q", op.F))
 }

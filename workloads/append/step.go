@@ -12,6 +12,7 @@ var (
 	errNoValue = errors.New("want none: a read gives nothing")
 	errValue   = errors.New("want a whole number: what is appended")
 	errNoOld   = errors.New("want none: nothing is compared")
+	errNoHow   = errors.New("want none: there is one way to ask")
 )
 
 // CheckStep says what is wrong with the values of an operation of a script, and
@@ -25,6 +26,8 @@ func CheckStep(s generator.Step) (key string, err error) {
 		return "value", errValue
 	case s.Old != nil:
 		return "old", errNoOld
+	case s.How != "":
+		return "how", errNoHow
 	}
 	return "", nil
 }

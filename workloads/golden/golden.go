@@ -31,9 +31,16 @@ func Load(t testing.TB, path string) []history.Operation {
 	return ops
 }
 
-// Judge judges every history under testdata by a model; there must be so many
-// valid and invalid ones at least. It writes the answers anew if told to.
-func Judge(t *testing.T, model checker.Model, valid, invalid int, rewrite bool) {
+// Check is a check beside that of linearizability which a history has to pass.
+type Check struct {
+	Name  string
+	Judge func([]history.Operation) checker.Result
+}
+
+// Judge judges every history under testdata by a model, and by other checks if
+// there are any; there must be so many valid and invalid ones at least. It
+// writes the answers anew if told to.
+func Judge(t *testing.T, model checker.Model, valid, invalid int, rewrite bool, others ...Check) {
 	paths, err := filepath.Glob("testdata/*.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -49,10 +56,16 @@ func Judge(t *testing.T, model checker.Model, valid, invalid int, rewrite bool) 
 		t.Run(name, func(t *testing.T) {
 			ops := Load(t, path)
 			got := checker.Linearizable(t.Context(), ops, model, checker.Options{})
-			if (got.Verdict == checker.Valid) != good || got.Verdict == checker.Unknown {
-				t.Errorf("the checker says %s %s", got.Verdict, got.Reason)
+			all, said := map[string]checker.Result{"linearizable": got.Result}, words(got)
+			for _, other := range others {
+				r := other.Judge(ops)
+				all[other.Name] = r
+				said += strings.TrimSpace(fmt.Sprintf("%s: %s %s", other.Name, r.Verdict, r.Reason)) + "\n"
 			}
-			if explained(model, model.Init(), happened(ops)) != good {
+			if verdict, reason := checker.Compose(all); (verdict == checker.Valid) != good || verdict == checker.Unknown {
+				t.Errorf("the checker says %s %s", verdict, reason)
+			}
+			if explained(model, model.Init(), happened(ops)) != (got.Verdict == checker.Valid) {
 				t.Errorf("trying every order finds the opposite")
 			}
 			for _, f := range got.Failures {
@@ -60,7 +73,7 @@ func Judge(t *testing.T, model checker.Model, valid, invalid int, rewrite bool) 
 					t.Errorf("an order explains the smallest sub-history: %v", f.Described)
 				}
 			}
-			compare(t, strings.TrimSuffix(path, ".jsonl")+".txt", words(got), rewrite)
+			compare(t, strings.TrimSuffix(path, ".jsonl")+".txt", said, rewrite)
 		})
 	}
 	if valid > 0 || invalid > 0 {

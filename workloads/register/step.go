@@ -14,6 +14,7 @@ var (
 	errValue   = errors.New("want a whole number: what the change writes")
 	errNoOld   = errors.New("want none: only a compare-and-set expects a value")
 	errOld     = errors.New("want a whole number or null: what the compare-and-set expects")
+	errNoHow   = errors.New("want none: there is one way to ask")
 )
 
 // CheckStep says what is wrong with the values of an operation of a script, and
@@ -32,6 +33,8 @@ func CheckStep(s generator.Step) (key string, err error) {
 		return "old", errNoOld
 	case s.F == CAS && (s.Old == nil || !history.IsNull(s.Old) && !number(s.Old)):
 		return "old", errOld
+	case s.How != "":
+		return "how", errNoHow
 	}
 	return "", nil
 }

@@ -25,6 +25,7 @@ func TestCheckStep(t *testing.T) {
 		"cas of what is absent":    {generator.Step{F: CAS, Value: five, Old: null}, ""},
 		"cas that expects nothing": {generator.Step{F: CAS, Value: five}, "old"},
 		"cas that expects a text":  {generator.Step{F: CAS, Value: five, Old: text}, "old"},
+		"read in a way":            {generator.Step{F: Read, How: "twice"}, "how"},
 		"cas to null":              {generator.Step{F: CAS, Value: null, Old: five}, "value"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,16 +35,12 @@ func (r *Route) Node() string { return r.node }
 // completion's value is still the invocation's.
 func (r *Route) Call(env cluster.Env, op history.Event, req api.Request) (api.Reply, history.Event) {
 	done := op
-	reply, err := env.Call(op.Node, req, Timeout)
-	if err == nil {
+	reply, e := Ask(env, op.Node, req, Timeout)
+	if e == nil {
 		done.Type = history.OK
 		return reply, done
 	}
-	var e *api.Error
-	if !errors.As(err, &e) {
-		panic(fmt.Sprintf("route: invariant broken: Call returned %T, want *api.Error", err))
-	}
-	r.turn(e)
+	r.Turn(e)
 	done.Error = e.Error()
 	if done.Type = history.Info; e.Definite {
 		done.Type = history.Fail
@@ -52,13 +48,31 @@ func (r *Route) Call(env cluster.Env, op history.Event, req api.Request) (api.Re
 	return api.Reply{}, done
 }
 
-// turn chooses where to go after an error.
-func (r *Route) turn(e *api.Error) {
+// Ask sends a request to a node, once, and waits for the answer.
+func Ask(env cluster.Env, node string, req api.Request, timeout time.Duration) (api.Reply, *api.Error) {
+	reply, err := env.Call(node, req, timeout)
+	if err == nil {
+		return reply, nil
+	}
+	var e *api.Error
+	if !errors.As(err, &e) {
+		panic(fmt.Sprintf("route: invariant broken: Call returned %T, want *api.Error", err))
+	}
+	return api.Reply{}, e
+}
+
+// After is the node after another one, round and round.
+func (r *Route) After(node string) string {
+	return r.nodes[(slices.Index(r.nodes, node)+1)%len(r.nodes)]
+}
+
+// Turn chooses where to go after an error.
+func (r *Route) Turn(e *api.Error) {
 	switch {
 	case r.bound:
 	case e.Leader != "" && e.Leader != r.node && slices.Contains(r.nodes, e.Leader):
 		r.node = e.Leader
 	default:
-		r.node = r.nodes[(slices.Index(r.nodes, r.node)+1)%len(r.nodes)]
+		r.node = r.After(r.node)
 	}
 }
