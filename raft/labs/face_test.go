@@ -43,7 +43,8 @@ func Make(peers []*End, me int, persister *Persister, applyCh chan ApplyMsg, see
 	}
 	cfg := raft.DefaultConfig(member(me), voters)
 	cfg.ElectionTimeout, cfg.ElectionJitter, cfg.Heartbeat = 400*time.Millisecond, 400*time.Millisecond, 100*time.Millisecond
-	cfg.NoNoop, cfg.CompactTail, cfg.SnapshotChunk, cfg.Seed = true, 0, snapshotChunk, seed
+	cfg.NoNoop, cfg.SnapshotChunk, cfg.Seed = true, snapshotChunk, seed
+	cfg.CompactTail, cfg.MaxTailBytes = 0, 0 // the labs want a log cut at once
 	rf := &Raft{inbox: make(chan core.Envelope, 4096), persister: persister, ended: make(chan struct{})}
 	applied := make(chan raft.ApplyMsg)
 	var err error
