@@ -50,8 +50,12 @@ func (c *Core) mayTake(bytes int) (Reason, bool) {
 func (c *Core) onPropose(ev Propose) {
 	switch {
 	case c.role == Leader:
+		reason, ok := Reason(0), true
 		for _, p := range ev.Requests {
-			if reason, ok := c.mayTake(len(p.Data)); ok {
+			if ok { // after one that is refused none is taken: they may depend on each other
+				reason, ok = c.mayTake(len(p.Data))
+			}
+			if ok {
 				c.emit(Proposed{p.ID, c.extend(Command, p.Data), c.hard.Term})
 			} else {
 				c.emit(Refused{p.ID, reason})
@@ -196,11 +200,9 @@ func (c *Core) enqueueRead(r readRequest, lease bool) {
 // and so knows of every commit before it (§8).
 func (c *Core) committedInTerm() bool { return c.log.mustTerm(c.commit) == c.hard.Term }
 
-// openReads lets the reads that came before the first commit of the term go on.
+// openReads lets the reads that came before the first commit of the term go on,
+// now that there is one.
 func (c *Core) openReads() {
-	if !c.committedInTerm() {
-		return
-	}
 	for i := range c.lead.reads {
 		if r := &c.lead.reads[i]; r.round == 0 {
 			r.index, r.round = c.commit, c.lead.round+1

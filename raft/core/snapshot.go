@@ -83,9 +83,12 @@ func below(index, by Index) Index {
 	return index - by
 }
 
-// ship sends a follower the next piece of the snapshot that it is to install.
+// ship sends a follower the next piece of the snapshot that it is to install: of
+// the newest, as long as nothing of another has arrived.
 func (c *Core) ship(p *progress) {
-	p.waited = 0
+	if p.waited = 0; p.offset == 0 {
+		p.shipped = c.snapshot
+	}
 	c.emit(SendChunk{To: p.id, Term: c.hard.Term, Snapshot: p.shipped, Offset: p.offset})
 }
 
@@ -124,6 +127,7 @@ func (c *Core) onInstallSnapshot(e Envelope, m InstallSnapshot) {
 		return
 	}
 	in.resetting = true
+	c.flush() // the term goes to disk before entries of it
 	c.emit(ResetLog{in.snapshot, in.members, in.data})
 	in.data = nil
 }
