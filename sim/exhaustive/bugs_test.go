@@ -25,14 +25,19 @@ type found struct {
 var bugsFound = []found{
 	{"vote-twice", "elections", "election safety", 10},
 	{"half-quorum", "elections", "committed never lost", 1},
-	{"revote-same-term", "votes", "election safety", 7},
+	{"revote-same-term", "votes", "election safety", 8},
 	{"accept-old-append", "tails", "committed never lost", 11},
-	{"commit-past-verified", "heartbeats", "state-machine safety", 9},
-	{"read-joins-sent-round", "reads", "read outside its round", 8},
-	{"accept-old-append", "duplicates", "committed never lost", 8},
-	{"append-ack-aba", "crashes", "durable promises", 11},
+	{"commit-past-verified", "heartbeats", "state-machine safety", 10},
+	{"read-joins-sent-round", "reads", "read outside its round", 9},
+	{"accept-old-append", "duplicates", "committed never lost", 9},
+	{"append-ack-aba", "crashes", "durable promises", 12},
 	{"ack-before-fsync", "crashes", "durable promises", 0},
 	{"ack-before-fsync", "votes", "durable promises", 4},
+	{"joint-one-majority", "members", "configuration", 1},
+	{"learner-quorum", "membership", "committed never lost", 1},
+	{"concurrent-conf", "changes", "configuration", 4},
+	{"lease-disloyal", "lease", "lease read", 11},
+	{"transfer-keeps-lease", "yields", "lease read", 7},
 }
 
 // presetInside names the preset to the test below when it runs with a bug.

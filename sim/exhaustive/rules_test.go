@@ -24,6 +24,21 @@ func commitsOf(term core.Term, log []core.Entry) (list []commit) {
 	return list
 }
 
+// commitsBy is that by a configuration.
+func commitsBy(c configuration, log []core.Entry) []commit {
+	list := commitsOf(1, log)
+	for i := range list {
+		list[i].by = c
+	}
+	return list
+}
+
+// changes appends an entry of term 1 with a configuration to a log.
+func changes(log []core.Entry, c configuration) []core.Entry {
+	e := core.Entry{Index: core.Index(len(log) + 1), Term: 1, Kind: core.Configuration, Data: c.membership().AppendTo(nil)}
+	return append(log[:len(log):len(log)], e)
+}
+
 func follower(id core.NodeID, log []core.Entry) view {
 	return view{id: id, role: core.Follower, term: 3, log: log, durable: log}
 }
@@ -34,6 +49,8 @@ func TestRulesOfTheCluster(t *testing.T) {
 	leader := func(term core.Term, log []core.Entry) view {
 		return view{id: 1, role: core.Leader, term: term, log: log, durable: log}
 	}
+	joint := changes(nil, configuration{voters: 1, outgoing: 7})
+	onward := func(log []core.Entry) []core.Entry { return changes(log, configuration{voters: 1}) }
 	unsynced := follower(2, a)
 	unsynced.durable = a[:1]
 	for name, tc := range map[string]struct {
@@ -41,19 +58,27 @@ func TestRulesOfTheCluster(t *testing.T) {
 		commits []commit
 		want    invariant.Name
 	}{
-		"equal logs":                           {[members]view{follower(1, a), follower(2, a), follower(3, a)}, commitsOf(1, a), ""},
-		"tails of different terms":             {[members]view{follower(1, logOf("a", 1, 2)), follower(2, logOf("a", 1, 3)), follower(3, nil)}, nil, ""},
-		"one index and term, different data":   {[members]view{follower(1, a), follower(2, logOf("b", 1)), follower(3, nil)}, nil, invariant.LogMatching},
-		"the same after different entries":     {[members]view{follower(1, logOf("a", 1, 3)), follower(2, nil), follower(3, logOf("a", 2, 3))}, nil, invariant.LogMatching},
-		"on two disks":                         {[members]view{follower(1, a), follower(2, a), follower(3, nil)}, commitsOf(1, a), ""},
-		"on one disk":                          {[members]view{follower(1, a), follower(2, a[:1]), follower(3, nil)}, commitsOf(1, a), invariant.CommittedLost},
-		"on one disk and pending on another":   {[members]view{follower(1, a), unsynced, follower(3, nil)}, commitsOf(1, a), invariant.CommittedLost},
-		"another entry on the second disk":     {[members]view{follower(1, logOf("a", 1)), follower(2, logOf("b", 2)), follower(3, nil)}, commitsOf(1, logOf("a", 1)), invariant.CommittedLost},
-		"a leader with all of it":              {[members]view{leader(3, a), follower(2, a), follower(3, nil)}, commitsOf(1, a), ""},
-		"a leader without the last":            {[members]view{leader(3, a[:1]), follower(2, a), follower(3, a)}, commitsOf(2, a), invariant.LeaderCompleteness},
-		"a leader with another":                {[members]view{leader(3, logOf("b", 2, 3)), follower(2, a), follower(3, a)}, commitsOf(2, a), invariant.LeaderCompleteness},
-		"a leader of the term of the commit":   {[members]view{leader(2, a[:1]), follower(2, a), follower(3, a)}, commitsOf(2, a), ""},
-		"a leader of a term before the commit": {[members]view{leader(1, a[:1]), follower(2, a), follower(3, a)}, commitsOf(2, a), ""},
+		"equal logs":                                  {[members]view{follower(1, a), follower(2, a), follower(3, a)}, commitsOf(1, a), ""},
+		"tails of different terms":                    {[members]view{follower(1, logOf("a", 1, 2)), follower(2, logOf("a", 1, 3)), follower(3, nil)}, nil, ""},
+		"one index and term, different data":          {[members]view{follower(1, a), follower(2, logOf("b", 1)), follower(3, nil)}, nil, invariant.LogMatching},
+		"the same after different entries":            {[members]view{follower(1, logOf("a", 1, 3)), follower(2, nil), follower(3, logOf("a", 2, 3))}, nil, invariant.LogMatching},
+		"on two disks":                                {[members]view{follower(1, a), follower(2, a), follower(3, nil)}, commitsOf(1, a), ""},
+		"on one disk":                                 {[members]view{follower(1, a), follower(2, a[:1]), follower(3, nil)}, commitsOf(1, a), invariant.CommittedLost},
+		"on one disk and pending on another":          {[members]view{follower(1, a), unsynced, follower(3, nil)}, commitsOf(1, a), invariant.CommittedLost},
+		"another entry on the second disk":            {[members]view{follower(1, logOf("a", 1)), follower(2, logOf("b", 2)), follower(3, nil)}, commitsOf(1, logOf("a", 1)), invariant.CommittedLost},
+		"a leader with all of it":                     {[members]view{leader(3, a), follower(2, a), follower(3, nil)}, commitsOf(1, a), ""},
+		"a leader without the last":                   {[members]view{leader(3, a[:1]), follower(2, a), follower(3, a)}, commitsOf(2, a), invariant.LeaderCompleteness},
+		"a leader with another":                       {[members]view{leader(3, logOf("b", 2, 3)), follower(2, a), follower(3, a)}, commitsOf(2, a), invariant.LeaderCompleteness},
+		"a leader of the term of the commit":          {[members]view{leader(2, a[:1]), follower(2, a), follower(3, a)}, commitsOf(2, a), ""},
+		"a leader of a term before the commit":        {[members]view{leader(1, a[:1]), follower(2, a), follower(3, a)}, commitsOf(2, a), ""},
+		"committed by one alone, who decides alone":   {[members]view{follower(1, a), follower(2, nil), follower(3, nil)}, commitsBy(configuration{voters: 1}, a), ""},
+		"committed by one of two majorities":          {[members]view{follower(1, a), follower(2, nil), follower(3, nil)}, commitsBy(configuration{voters: 1, outgoing: 7}, a), invariant.CommittedLost},
+		"committed by both":                           {[members]view{follower(1, a), follower(2, a), follower(3, nil)}, commitsBy(configuration{voters: 1, outgoing: 7}, a), ""},
+		"a change after one that is committed":        {[members]view{leader(1, onward(joint)), follower(2, joint), follower(3, nil)}, nil, ""},
+		"a change after one that is not":              {[members]view{leader(1, onward(joint)), follower(2, nil), follower(3, nil)}, nil, invariant.Configuration},
+		"a change that another leader began":          {[members]view{leader(2, onward(joint)), follower(2, nil), follower(3, nil)}, nil, ""},
+		"voters that change at once":                  {[members]view{leader(1, onward(nil)), follower(2, nil), follower(3, nil)}, nil, invariant.Configuration},
+		"a learner, which changes nothing that votes": {[members]view{leader(1, changes(nil, configuration{voters: 7, learners: 0})), follower(2, nil), follower(3, nil)}, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			views := [members]*view{&tc.views[0], &tc.views[1], &tc.views[2]}

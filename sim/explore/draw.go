@@ -41,16 +41,14 @@ func Draw(seed int64, o Options) (*scenario.Scenario, error) {
 	s.Workload.Name = workloads.All()[rng.IntN(len(workloads.All()))].Name
 	s.Workload.Keys = pick(rng, 1, 3, 10, 30)
 	s.Workload.Concurrency = scenario.Concurrency{Count: pick(rng, 2, 3, 4), PerNode: true}
+	s.Workload.Reads = pick(rng, nil, nil, []string{api.ReadIndex, api.LeaseRead})
 	o.settle(&s)
+	s.Members = max(1, s.Nodes-spares)
 	// At least one operation a second of each client: the checks have to see
 	// every node come back.
-	s.Members = max(1, s.Nodes-spares)
-	s.Workload.Reads = pick(rng, nil, nil, []string{api.ReadIndex, api.LeaseRead})
 	s.Workload.Rate = pick(rng, 1.0, 2, 5, 15, 30) * float64(s.Workload.Concurrency.Of(s.Nodes))
 	s.Checks.Availability.RecoverWithin = calm
 	s.TimeLimit = 3*time.Second + pick[time.Duration](rng, 4, 8, 16)*time.Second + calm
-	o.settle(&s)
-	bearable(&s)
 	faults := drawFaults(rng, &s, o.Faults)
 	text, err := s.YAML()
 	if err != nil {
@@ -90,12 +88,10 @@ func (o Options) settle(s *scenario.Scenario) {
 			s.Nodes = given.Nodes
 		case override.Path == "workload.concurrency":
 			s.Workload.Concurrency = given.Workload.Concurrency
+		case override.Path == "workload.reads":
+			s.Workload.Reads = given.Workload.Reads
 		case override.Path == "node.reads":
 			s.Node.Reads = given.Node.Reads
-		case override.Path == "node.snapshot-every":
-			s.Node.SnapshotEvery = given.Node.SnapshotEvery
-		case override.Path == "workload.rate":
-			s.Workload.Rate = given.Workload.Rate
 		}
 	}
 }
@@ -130,21 +126,6 @@ func drawLimits(rng *rand.Rand, n *scenario.Node) {
 	n.MaxUncommitted = pick(rng, 100, 1000, 64<<20, 64<<20)
 	n.Reads = pick(rng, api.ReadIndex, api.ReadIndex, api.LeaseRead)
 	n.LeaseDrift = pick(rng, 0, 0.02, 0.1, 0.5)
-}
-
-// bearable makes the pieces of snapshots so large that all of one can arrive
-// before the next takes its place: a node that is behind never comes back
-// otherwise.
-func bearable(s *scenario.Scenario) {
-	const (
-		piece = 10 * time.Millisecond // there and back, often
-		value = 8                     // bytes of an element of a list
-	)
-	writes := s.Workload.Rate / 2
-	state := writes * s.TimeLimit.Seconds() * value
-	between := time.Duration(float64(s.Node.SnapshotEvery) / writes * float64(time.Second))
-	pieces := max(1, float64(between/piece))
-	s.Node.SnapshotChunk = max(s.Node.SnapshotChunk, int(state/pieces))
 }
 
 // drawFaults draws which kinds of faults there are, how often they come and
