@@ -102,7 +102,7 @@ func TestExitStatus(t *testing.T) {
 		{"explore --seeds -1 --time 1s", 254, "--seeds -1"},
 		{"explore --time -1s", 254, "--time -1s"},
 		{"explore --faults war", 254, `--faults: unknown kind of fault "war"`},
-		{"explore --checks linearisable", 254, `--checks: unknown check "linearisable": allowed are crashes, linearizable`},
+		{"explore --checks linearisable", 254, `--checks: unknown check "linearisable": allowed are crashes, exactly-once, linearizable`},
 		{"explore --set nodes", 254, "want path.to.key=value"},
 		{"explore --set foo.bar=1", 254, `unknown key "foo"`},
 		{"explore --set nodes=12", 254, "nodes: 12: want 1 to 9"},

@@ -64,7 +64,7 @@ func Presets() []Preset {
 			o.Changes, o.Depth = 2, 10
 		}),
 		with("figure-8", "four terms, and an Append for each entry: figure 8 of the paper", func(o *Options) {
-			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 4, 1, 20, 17
+			o.Batch, o.Terms, o.Timeouts, o.Proposals, o.InFlight, o.Depth = 1, 4, 8, 1, 20, 15
 		}),
 	}
 }

@@ -2,7 +2,6 @@ package invariant
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -251,19 +250,4 @@ func (w *Watch) carries(id core.NodeID, snapshot core.SnapshotMeta, members core
 		w.fail(Configuration, []core.NodeID{id}, "the snapshot %s of %s says %s, and the log up to there says %s",
 			pos(snapshot), w.name(id), w.words(is), w.words(want.configuration))
 	}
-}
-
-// holders says how many of a configuration's voters hold what is committed.
-func (w *Watch) holders(c configuration, top core.Index) string {
-	var parts []string
-	for i, group := range c.groups {
-		held := 0
-		for _, id := range group {
-			if w.at(id).agree >= top {
-				held++
-			}
-		}
-		parts = append(parts, fmt.Sprintf("%d of %d %s", held, len(group), []string{"nodes", "outgoing ones"}[i]))
-	}
-	return strings.Join(parts, " and ")
 }
