@@ -11,6 +11,10 @@ import (
 	"partita/node/api"
 )
 
+// silence is how long a follower is away at least. A leader keeps its log for
+// one that answered within the last two election timeouts.
+const silence = 4 * time.Second
+
 // catchUpWithin bounds how long a node may take to come back.
 const catchUpWithin = 2 * time.Minute
 
@@ -39,7 +43,10 @@ func catchUp(ctx context.Context, o benchOptions, c *processes, put api.Request,
 		return err
 	}
 	var written atomic.Int64
-	without := load.measure(ctx, "without "+away.name, put, func() bool { return written.Add(1) <= int64(o.entries) })
+	since := time.Now()
+	without := load.measure(ctx, "without "+away.name, put, func() bool {
+		return written.Add(1) <= int64(o.entries) || time.Since(since) < silence
+	})
 	fmt.Fprintf(stdout, "%v  %d entries\n", without, without.latency.TotalCount())
 	sent, err := c.sent(ctx, away)
 	if err != nil {
