@@ -32,8 +32,8 @@ type configuration struct {
 // ChangeMembers changes the configuration (§6), if this member leads, and waits
 // until the final one is applied here: it is committed then, and the change of
 // voters by way of the joint configuration is over. All changes take effect
-// together. A member to be added is best added as a learner first, and made a
-// voter when it has caught up; ErrCatchingUp says that it has not. Errors: the
+// together. Who is new is added as a learner first, and made a voter when it has
+// caught up; ErrCatchingUp says that it has not. Errors: the
 // package's, of which Definite tells which are definite, and the context's; after
 // one that is not the change may still come about.
 func (r *Raft) ChangeMembers(ctx context.Context, changes ...core.Change) (core.Membership, error) {
