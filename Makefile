@@ -119,7 +119,7 @@ ci: lint test test-race test-docker test-browser ## the gate: all of the above, 
 	bin/harness explore --seeds 400 --coverage
 	bin/harness explore --exhaustive --bounds votes,duplicates
 	bin/harness explore --exhaustive --bug half-quorum; test $$? -eq 1
-	bin/harness bugs --cluster sim --bugs vote-twice,no-dir-sync,forward-twice --seeds 1
+	bin/harness bugs --cluster sim --bugs vote-twice,no-dir-sync,forward-twice,joint-one-majority,transfer-keeps-lease,session-dedupe-missing --seeds 1
 	bin/harness run partition --seed 1 --set time-limit=40s
 	bin/harness bugs --bugs local-read --seeds 1
 	bin/harness clean
