@@ -116,14 +116,16 @@ func (m Membership) after(changes []Change) (Membership, bool) {
 	return next, len(changes) > 0 && len(voters) > 0 && next.Validate() == nil
 }
 
-// caughtUp says whether all that a change promotes hold nearly all that is
-// committed, so that they can help to commit at once (thesis §4.2.1).
+// caughtUp says whether all that a change promotes hold what is committed, or
+// are being sent the last of it, so that they can help to commit at once (thesis
+// §4.2.1). What is under way is bounded; a bound of its own would shut out who is behind
+// by a round trip, as every member of a busy cluster is.
 func (c *Core) caughtUp(now, next Membership) bool {
 	for _, id := range next.Voters {
 		if slices.Contains(now.Voters, id) {
 			continue
 		}
-		if p := c.peer(id); p == nil || p.mode != replicating || p.match+Index(c.cfg.MaxBatch) < c.commit {
+		if p := c.peer(id); p == nil || p.mode != replicating || p.next <= c.commit {
 			return false
 		}
 	}
