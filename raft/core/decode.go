@@ -91,7 +91,7 @@ func (r *flatReader) progress() progress {
 	}
 	p.moved = r.bool()
 	p.waited = int(r.small(1 << 31))
-	p.shipped, p.offset, p.again = r.at(), r.uint(), r.bool()
+	p.shipped, p.offset, p.resent = r.at(), r.uint(), uint8(r.small(maxPatience))
 	p.commit = r.index()
 	p.round = r.uint()
 	p.heard, p.active = r.bool(), r.bool()

@@ -97,8 +97,8 @@ type Refused struct {
 // Reason says why a proposal or a read was refused.
 type Reason uint8
 
-// The reasons. All but Lost are definite: the command is not and will not be
-// in any log.
+// The reasons. All but Lost and Abandoned are definite: what was asked for did
+// not happen and will not.
 const (
 	// NoLeader: no leader is known.
 	NoLeader Reason = iota
@@ -119,9 +119,12 @@ const (
 	ChangePending
 	// BadChange: the change makes no sense for the present configuration.
 	BadChange
-	// CatchingUp: the learner to be promoted, or the voter to lead, lacks too much of the log.
+	// CatchingUp: the learner to be promoted lacks too much of the log, or the
+	// voter that is to lead does not answer.
 	CatchingUp
-	// Abandoned: the other member did not take the lead within an election timeout.
+	// Abandoned: the other member did not take the lead within an election
+	// timeout, or this one lost it otherwise. The other may have been asked to stand, and may do
+	// so yet: this reason is not definite.
 	Abandoned
 )
 

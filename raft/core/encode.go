@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 )
 
@@ -89,7 +90,7 @@ func (w *flatWriter) leadership(l *leadership) {
 	for i := range peers {
 		peers[i].id = w.name(peers[i].id)
 	}
-	slices.SortFunc(peers, func(a, b progress) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(peers, func(a, b progress) int { return cmp.Compare(a.id, b.id) })
 	w.uint(uint64(len(peers)))
 	for _, p := range peers {
 		w.progress(p)
@@ -131,7 +132,7 @@ func (w *flatWriter) progress(p progress) {
 	w.uint(uint64(p.waited))
 	w.at(p.shipped)
 	w.uint(p.offset)
-	w.bool(p.again)
+	w.uint(uint64(p.resent))
 	w.index(p.commit)
 	w.uint(p.round)
 	w.bool(p.heard)
@@ -151,7 +152,7 @@ func (w *flatWriter) client(q *requests) {
 	for i := range taken {
 		taken[i].from = w.name(taken[i].from)
 	}
-	slices.SortFunc(taken, func(a, b forwarder) int { return int(a.from) - int(b.from) })
+	slices.SortFunc(taken, func(a, b forwarder) int { return cmp.Compare(a.from, b.from) })
 	w.uint(uint64(len(taken)))
 	for _, f := range taken {
 		w.uint(uint64(f.from))

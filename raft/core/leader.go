@@ -39,7 +39,7 @@ type progress struct {
 	waited   int          // installing: heartbeat ticks since its last piece was sent
 	shipped  SnapshotMeta // installing: what the snapshot covers
 	offset   uint64       // installing: how many bytes of it have arrived
-	again    bool         // installing: the piece at offset was sent again
+	resent   uint8        // installing: how often the piece at offset was sent again
 
 	commit Index  // highest commit index sent
 	round  uint64 // highest heartbeat round acknowledged
@@ -139,8 +139,8 @@ func (c *Core) onHeartbeatTick() {
 		p := &c.lead.peers[i]
 		switch {
 		case p.mode == installing:
-			if p.waited++; Duration(p.waited)*c.cfg.Heartbeat >= chunkPatience*c.cfg.ElectionTimeout {
-				p.again = true
+			if p.waited++; Duration(p.waited)*c.cfg.Heartbeat >= c.cfg.ElectionTimeout<<p.resent {
+				p.resent = min(p.resent+1, maxPatience)
 				c.ship(p)
 			}
 		case p.moved:
@@ -155,10 +155,11 @@ func (c *Core) onHeartbeatTick() {
 	c.urge()
 }
 
-// chunkPatience is how many election timeouts a leader waits for the answer to
-// a piece of a snapshot before it sends that piece again. The answer to the last
-// comes when the follower has the whole on its disk.
-const chunkPatience = 1
+// maxPatience bounds how often a leader waits twice as long as before for the
+// answer to a piece of a snapshot, from one election timeout on, before it sends
+// that piece again. On a slow line copies would take the place of what is new; the answer to
+// the last piece comes when the follower has the whole on its disk.
+const maxPatience = 4
 
 // startRound sends heartbeats of a new round. A follower is told of commits
 // only as far as its log is known to agree.
@@ -178,7 +179,7 @@ func (c *Core) startRound() {
 func (c *Core) feed(p *progress) {
 	for p.mode != installing {
 		if p.next <= c.log.base.Index {
-			p.mode, p.shipped, p.offset, p.again = installing, c.snapshot, 0, false
+			p.mode, p.shipped, p.offset, p.resent = installing, c.snapshot, 0, 0
 			c.ship(p)
 			return
 		}

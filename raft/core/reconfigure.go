@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -145,6 +146,9 @@ func (c *Core) settleMembers() {
 		c.extend(Configuration, Membership{Voters: now.members.Voters, Learners: now.members.Learners}.AppendTo(nil))
 		return
 	}
+	if now.members.Votes(c.cfg.ID) && !slices.ContainsFunc(c.lead.peers, func(p progress) bool { return !now.members.Has(p.id) }) {
+		return
+	}
 	kept := make([]progress, 0, len(c.lead.peers))
 	for i := range c.lead.peers {
 		p := &c.lead.peers[i]
@@ -165,9 +169,12 @@ func (c *Core) settleMembers() {
 	c.setElectionTimer(c.cfg.ElectionTimeout)
 }
 
-// successor is the voter that holds most of the log, if any holds all of what
-// is committed.
+// successor is the voter that is to lead by a transfer, or the one that holds
+// most of the log, if it holds all of what is committed.
 func (c *Core) successor(m Membership) NodeID {
+	if to := c.lead.transfer.to; slices.Contains(m.Voters, to) && c.matched(to) >= c.commit {
+		return to
+	}
 	best, match := None, c.commit
 	for _, p := range c.lead.peers {
 		if slices.Contains(m.Voters, p.id) && p.match >= match && (best == None || p.match > match) {
@@ -201,7 +208,7 @@ func (c *Core) track() {
 			if id == c.cfg.ID {
 				continue
 			}
-			at, found := slices.BinarySearchFunc(c.lead.peers, id, func(p progress, id NodeID) int { return int(p.id) - int(id) })
+			at, found := slices.BinarySearchFunc(c.lead.peers, id, func(p progress, id NodeID) int { return cmp.Compare(p.id, id) })
 			if !found {
 				c.lead.peers = slices.Insert(c.lead.peers, at, progress{id: id, next: c.log.last().Index + 1, heard: true})
 			}

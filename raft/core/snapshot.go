@@ -17,7 +17,12 @@ type installation struct {
 // onCompact saves a snapshot that the state machine offers (§7).
 func (c *Core) onCompact(ev Compact) {
 	members := c.configs.at(ev.Index).members
-	if ev.Index > c.applied || ev.Index <= max(c.snapshot.Index, c.saving) || c.install.resetting || len(members.Voters) == 0 {
+	switch {
+	case ev.Index > c.applied || ev.Index <= c.snapshot.Index:
+		return
+	case c.saving > c.snapshot.Index || c.install.resetting:
+		return // one at a time, or a slow disk would let whole states pile up
+	case len(members.Voters) == 0:
 		return // who joins does not know the configuration until the log has come to one
 	}
 	c.saving = ev.Index
@@ -184,8 +189,8 @@ func (c *Core) received(p *progress, m SnapshotReply) {
 	newer := m.Snapshot.Index > p.shipped.Index
 	switch {
 	case p.mode != installing || m.Snapshot.Index < p.shipped.Index:
-	case newer || m.Received > p.offset || m.Received < p.offset && p.again:
-		p.shipped, p.offset, p.again = m.Snapshot, m.Received, false
+	case newer || m.Received > p.offset || m.Received < p.offset && p.resent > 0:
+		p.shipped, p.offset, p.resent = m.Snapshot, m.Received, 0
 		c.ship(p)
 	}
 }

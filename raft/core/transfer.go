@@ -19,11 +19,19 @@ func (c *Core) onTransferLeadership(ev TransferLeadership) {
 		c.emit(Refused{ev.ID, Transferring})
 	case ev.To == c.cfg.ID || !slices.Contains(c.members().Voters, ev.To):
 		c.emit(Refused{ev.ID, BadChange})
+	case !c.reachable(ev.To):
+		c.emit(Refused{ev.ID, CatchingUp})
 	default:
 		c.lead.transfer = transfer{ev.ID, ev.To}
 		c.emit(SetTimer{TransferTimer, c.cfg.ElectionTimeout})
 		c.urge()
 	}
+}
+
+// reachable says whether a member answered within the last two election timeouts.
+func (c *Core) reachable(id NodeID) bool {
+	p := c.peer(id)
+	return p != nil && (p.heard || p.active)
 }
 
 // urge asks the member that is to lead to stand for election, once it has the
