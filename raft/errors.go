@@ -29,7 +29,7 @@ var (
 	ErrChangePending = errors.New("raft: another change of the configuration is under way")                                                                  // definite
 	ErrBadChange     = errors.New("raft: it makes no sense for the present configuration, where a voter is made of a learner and each member is named once") // definite
 	ErrCatchingUp    = errors.New("raft: the member lacks too much of the log to vote or to lead")                                                           // definite
-	ErrAbandoned     = errors.New("raft: the member did not take the lead within an election timeout")                                                       // definite: this one leads on
+	ErrAbandoned     = errors.New("raft: the member did not take the lead within an election timeout")                                                       // indefinite: it may do so yet
 
 	// ErrOverwritten: another term's entry took the place of the change.
 	ErrOverwritten = errors.New("raft: an entry of another term took its place") // definite
@@ -38,7 +38,7 @@ var (
 // definites are the errors after which nothing happened.
 var definites = []error{
 	ErrNoLeader, ErrNotAccepted, ErrOverloaded, ErrTooLarge, ErrStopped, ErrTransferring,
-	ErrNotLeader, ErrNotReady, ErrChangePending, ErrBadChange, ErrCatchingUp, ErrAbandoned, ErrOverwritten,
+	ErrNotLeader, ErrNotReady, ErrChangePending, ErrBadChange, ErrCatchingUp, ErrOverwritten,
 }
 
 // reasons puts the core's reasons as errors.

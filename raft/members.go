@@ -62,8 +62,9 @@ func (r *Raft) ChangeMembersAsync(changes []core.Change, done func(core.Membersh
 
 // TransferLeadership lets another voter lead, if this member does (thesis
 // §3.10), and waits until it leads no more. Until then the leader takes no
-// commands: they are ErrTransferring. After ErrAbandoned it leads on. Errors are
-// as those of ChangeMembers.
+// commands: they are ErrTransferring. After ErrAbandoned it usually leads on, but
+// the other may have been asked to stand, and do so late. Errors are as those of
+// ChangeMembers.
 func (r *Raft) TransferLeadership(ctx context.Context, to core.NodeID) error {
 	answers := make(chan error, 1)
 	if err := r.request(request{transfer: &transfer{to, func(err error) { answers <- err }}}); err != nil {

@@ -96,7 +96,7 @@ const (
 	ChangePending Code = "change_pending" // definite: another change of the configuration is under way
 	BadChange     Code = "bad_change"     // definite: it makes no sense for the present configuration
 	CatchingUp    Code = "catching_up"    // definite: who is to vote or to lead lacks too much of the log
-	Abandoned     Code = "abandoned"      // definite: the other did not take the lead in time
+	Abandoned     Code = "abandoned"      // indefinite: the other did not take the lead in time, and may yet
 )
 
 // The codes of errors about sessions.

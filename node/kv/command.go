@@ -20,7 +20,7 @@ const (
 var ErrMalformed = errors.New("malformed command")
 
 // version opens every command, so that a later encoding can tell itself apart.
-const version = 1
+const version = 2
 
 // The flags of a command.
 const (

@@ -13,6 +13,7 @@ import (
 	"partita/node/api"
 	"partita/node/kv"
 	"partita/raft/core"
+	"partita/raft/transport"
 )
 
 // Config says which node it is and how it behaves. Fields are named after the
@@ -48,10 +49,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// maxNodes bounds the names in --peers, and maxChunk a piece of a snapshot in bytes.
+// maxNodes bounds the names in --peers, and maxChunk a piece of a snapshot in
+// bytes: it has to fit into a message between nodes.
 const (
 	maxNodes = 9
-	maxChunk = 64 << 20
+	maxChunk = transport.DefaultMaxFrame - transport.FrameSlack
 )
 
 // DefaultConfig fills in everything that has a default.
@@ -162,7 +164,7 @@ func (c Config) validateBehaviour() error {
 	return nil
 }
 
-// names lists all nodes in order. A node's place in it, from 1, is its ID.
+// names lists all nodes in order.
 func (c Config) names() []string { return slices.Sorted(maps.Keys(c.Peers)) }
 
 // silence is how long a peer may leave data unacknowledged.
@@ -192,20 +194,33 @@ func (c Config) voters() []core.NodeID {
 	return ids
 }
 
-// cluster is a number that nodes with the same names share: those with other
-// lists of peers would mean others by the same IDs, and are refused. Who is a
-// member changes, and has no part in it.
+// cluster is a number that nodes share which agree on what has to be the same
+// everywhere: leases rest on the election timeout and the drift, and what a
+// session forgets is part of the state. Others are refused. The address book and
+// who is a member change, and have no part in it.
 func (c Config) cluster() uint64 {
 	h := fnv.New64a()
-	fmt.Fprint(h, strings.Join(c.names(), ","))
+	fmt.Fprint(h, c.ElectionTimeout, c.LeaseDrift, c.SessionEntries, c.MaxSessions)
 	return h.Sum64()
 }
 
 // roster translates between names and the IDs that Raft uses.
 type roster []string
 
-// id is a name's place in the sorted list, from 1; None for a stranger.
-func (r roster) id(name string) core.NodeID { return core.NodeID(slices.Index(r, name) + 1) }
+// id is a number made of the name alone, since logs and snapshots have it: a
+// place in the list would be another's when the list grows. None for a stranger.
+func (r roster) id(name string) core.NodeID {
+	if !slices.Contains(r, name) {
+		return core.None
+	}
+	return idOf(name)
+}
+
+func idOf(name string) core.NodeID {
+	h := fnv.New64a()
+	fmt.Fprint(h, name)
+	return core.NodeID(h.Sum64())
+}
 
 // list names several, with a space between.
 func (r roster) list(ids []core.NodeID) string {
@@ -216,10 +231,16 @@ func (r roster) list(ids []core.NodeID) string {
 	return strings.Join(names, " ")
 }
 
-// name is empty for nobody.
+// name is empty for nobody. Who is in the log and no longer in the list is called
+// by the number.
 func (r roster) name(id core.NodeID) string {
-	if id == core.None || int(id) > len(r) {
+	if id == core.None {
 		return ""
 	}
-	return r[id-1]
+	for _, name := range r {
+		if r.id(name) == id {
+			return name
+		}
+	}
+	return fmt.Sprintf("node-%016x", uint64(id))
 }

@@ -46,7 +46,7 @@ func TestConfigComplaintsNameTheFlag(t *testing.T) {
 		{"a negative drift", func(c *Config) { c.LeaseDrift = -0.1 }, []string{"--lease-drift -0.1"}},
 		{"nothing uncommitted", func(c *Config) { c.MaxUncommitted = 0 }, []string{"--max-uncommitted 0"}},
 		{"no chunk", func(c *Config) { c.SnapshotChunk = 0 }, []string{"--snapshot-chunk 0"}},
-		{"a huge chunk", func(c *Config) { c.SnapshotChunk = maxChunk + 1 }, []string{"--snapshot-chunk", "67108864"}},
+		{"a huge chunk", func(c *Config) { c.SnapshotChunk = maxChunk + 1 }, []string{"--snapshot-chunk", "16773120"}},
 		{"no tail", func(c *Config) { c.CompactTail = 0 }, nil},
 		{"a negative tail", func(c *Config) { c.CompactTail = -1 }, []string{"--compact-tail -1"}},
 		{"some members", func(c *Config) { c.Members = []string{"n2"} }, nil},
@@ -70,10 +70,22 @@ func TestConfigComplaintsNameTheFlag(t *testing.T) {
 	}
 }
 
+// The IDs of the nodes in these tests.
+var n1, n2, n3, n4 = idOf("n1"), idOf("n2"), idOf("n3"), idOf("n4")
+
 func TestRoster(t *testing.T) {
 	r := roster(good().names())
-	if r.id("n2") != 2 || r.id("n3") != 0 || r.name(2) != "n2" || r.name(0) != "" || r.name(3) != "" {
-		t.Error("names and IDs do not agree")
+	for _, name := range r {
+		if r.id(name) == core.None || r.name(r.id(name)) != name {
+			t.Errorf("%s is %x, and that is %q", name, r.id(name), r.name(r.id(name)))
+		}
+	}
+	if r.id("n3") != core.None || r.name(core.None) != "" || r.name(3) != "node-0000000000000003" {
+		t.Error("strangers and nobody have names or IDs")
+	}
+	// Logs have the IDs, so a longer list may not change them.
+	if longer := roster([]string{"n1", "n10", "n2"}); longer.id("n2") != r.id("n2") {
+		t.Error("a node that is new changes the ID of another")
 	}
 	if good().silence() != 2*time.Second {
 		t.Errorf("peers may be silent for %v", good().silence())
@@ -88,13 +100,14 @@ func TestVoters(t *testing.T) {
 		members []string
 		want    []core.NodeID
 	}{
-		{"n1", nil, []core.NodeID{1, 2}},
-		{"n2", []string{"n2", "n1"}, []core.NodeID{1, 2}},
-		{"n2", []string{"n2"}, []core.NodeID{2}},
+		{"n1", nil, []core.NodeID{n1, n2}},
+		{"n2", []string{"n2", "n1"}, []core.NodeID{n1, n2}},
+		{"n2", []string{"n2"}, []core.NodeID{n2}},
 		{"n1", []string{"n2"}, nil},
 	} {
 		cfg := good()
 		cfg.Name, cfg.Members = c.name, c.members
+		slices.Sort(c.want)
 		if got := cfg.voters(); !slices.Equal(got, c.want) {
 			t.Errorf("%s with --members %v begins with %v, want %v", c.name, c.members, got, c.want)
 		}

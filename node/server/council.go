@@ -30,7 +30,6 @@ var codes = []struct {
 	{raft.ErrChangePending, api.ChangePending},
 	{raft.ErrBadChange, api.BadChange},
 	{raft.ErrCatchingUp, api.CatchingUp},
-	{raft.ErrAbandoned, api.Abandoned},
 	{raft.ErrOverwritten, api.Overwritten},
 }
 
@@ -146,6 +145,8 @@ func (c *council) failure(err error, late string) *api.Error {
 	e := &api.Error{Code: code, Message: wordsOf(err), Leader: c.leader(), Definite: known}
 	switch {
 	case known:
+	case errors.Is(err, raft.ErrAbandoned):
+		e.Code = api.Abandoned
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Code, e.Message = api.Timeout, late
 	default:

@@ -58,8 +58,8 @@ func (f *fakeMember) answer(ctx context.Context) error {
 func newCouncil() (*front, *fakeMember) {
 	f := newFront(echo)
 	r := &fakeMember{status: core.Status{
-		Role: core.Leader, Leader: 1, MembersIndex: 12,
-		Members: core.Membership{Voters: []core.NodeID{1, 2}, Learners: []core.NodeID{3}},
+		Role: core.Leader, Leader: n1, MembersIndex: 12,
+		Members: core.Membership{Voters: []core.NodeID{n1, n2}, Learners: []core.NodeID{n3}},
 	}}
 	f.council = &council{raft: r, names: roster{"n1", "n2", "n3"}, patience: time.Second}
 	return f, r
@@ -81,7 +81,7 @@ func TestMembersAreChanged(t *testing.T) {
 	if status != http.StatusOK || body != threeMembers {
 		t.Errorf("%d %s, want %s", status, body, threeMembers)
 	}
-	want := []core.Change{{Kind: core.AddVoter, ID: 3}, {Kind: core.AddLearner, ID: 2}, {Kind: core.Remove, ID: 1}}
+	want := []core.Change{{Kind: core.AddVoter, ID: n3}, {Kind: core.AddLearner, ID: n2}, {Kind: core.Remove, ID: n1}}
 	if !reflect.DeepEqual(r.changes, want) {
 		t.Errorf("asked for %+v, want %+v", r.changes, want)
 	}
@@ -89,8 +89,8 @@ func TestMembersAreChanged(t *testing.T) {
 
 func TestLeadIsTransferred(t *testing.T) {
 	f, r := newCouncil()
-	r.status.Leader = 2
-	if status, body := ask(f, "POST", "/v1/transfer", `{"to":"n2"}`); status != http.StatusOK || body != `{"leader":"n2"}`+"\n" || r.to != 2 {
+	r.status.Leader = n2
+	if status, body := ask(f, "POST", "/v1/transfer", `{"to":"n2"}`); status != http.StatusOK || body != `{"leader":"n2"}`+"\n" || r.to != n2 {
 		t.Errorf("%d %s, asked of member %d", status, body, r.to)
 	}
 }
@@ -125,7 +125,7 @@ func TestCouncilRefuses(t *testing.T) {
 		{"nonsense", raft.ErrBadChange, false, 409, api.BadChange, true},
 		{"one that is behind", raft.ErrCatchingUp, false, 503, api.CatchingUp, true},
 		{"during a transfer", raft.ErrTransferring, false, 503, api.Transferring, true},
-		{"given up", raft.ErrAbandoned, false, 503, api.Abandoned, true},
+		{"given up", raft.ErrAbandoned, false, 503, api.Abandoned, false},
 		{"another leader's entry", fmt.Errorf("%w: of term 9", raft.ErrOverwritten), false, 503, api.Overwritten, true},
 		{"a full queue", raft.ErrOverloaded, false, 503, api.Overloaded, true},
 		{"the end", raft.ErrStopped, false, 503, api.Stopping, true},

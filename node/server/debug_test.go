@@ -22,7 +22,7 @@ func pageOf(t *testing.T, s core.Status, left time.Duration, recent ...news) str
 	f.debug = &debugPage{
 		cfg: cfg, names: roster{"n1", "n2", "n3", "n4"}, raft: &fakeMember{status: s, left: left},
 		wire: func() transport.Counters {
-			return transport.Counters{Peers: []transport.PeerCounters{{ID: 2, Connected: true, Sent: 9}, {ID: 3}}}
+			return transport.Counters{Peers: []transport.PeerCounters{{ID: n2, Connected: true, Sent: 9}, {ID: n3}}}
 		},
 		recent: func() []news { return recent }, started: time.Now(),
 	}
@@ -41,19 +41,19 @@ func words(page string) string {
 }
 
 var (
-	three = core.Membership{Voters: []core.NodeID{1, 2, 3}}
-	joint = core.Membership{Voters: []core.NodeID{1, 2}, Outgoing: []core.NodeID{1, 3}, Learners: []core.NodeID{4}}
+	three = core.Membership{Voters: []core.NodeID{n1, n2, n3}}
+	joint = core.Membership{Voters: []core.NodeID{n1, n2}, Outgoing: []core.NodeID{n1, n3}, Learners: []core.NodeID{n4}}
 )
 
 func TestDebugPageTells(t *testing.T) {
 	leader := core.Status{
-		ID: 1, Role: core.Leader, Term: 7, Leader: 1, Commit: 90, Applied: 88, Last: 100, Durable: 95, Snapshot: 40, Boot: 2,
-		Members: joint, MembersIndex: 91, Transferring: 2, Uncommitted: 20 << 10,
+		ID: n1, Role: core.Leader, Term: 7, Leader: n1, Commit: 90, Applied: 88, Last: 100, Durable: 95, Snapshot: 40, Boot: 2,
+		Members: joint, MembersIndex: 91, Transferring: n2, Uncommitted: 20 << 10,
 		Peers: []core.PeerStatus{
-			{ID: 1, Mode: "self", Match: 95, Next: 101},
-			{ID: 2, Mode: "replicating", Match: 93, Next: 101, Inflight: 3, InflightBytes: 7000},
-			{ID: 3, Mode: "probing", Match: 80, Next: 81},
-			{ID: 4, Mode: "installing", Next: 1, Learner: true, Snapshot: 40, SnapshotOffset: 1000},
+			{ID: n1, Mode: "self", Match: 95, Next: 101},
+			{ID: n2, Mode: "replicating", Match: 93, Next: 101, Inflight: 3, InflightBytes: 7000},
+			{ID: n3, Mode: "probing", Match: 80, Next: 81},
+			{ID: n4, Mode: "installing", Next: 1, Learner: true, Snapshot: 40, SnapshotOffset: 1000},
 		},
 	}
 	for _, c := range []struct {
@@ -64,7 +64,7 @@ func TestDebugPageTells(t *testing.T) {
 		want   []string
 	}{
 		{"a leader in the middle of everything", leader, 700 * time.Millisecond, []news{
-			{at: time.Now(), members: &joint}, {at: time.Now(), changed: core.Changed{Role: core.Leader, Term: 7, Leader: 1, Reason: "election won"}},
+			{at: time.Now(), members: &joint}, {at: time.Now(), changed: core.Changed{Role: core.Leader, Term: 7, Leader: n1, Reason: "election won"}},
 		}, []string{
 			"n1 leader Leads term 7, and is a voter. The configuration is joint",
 			"last entry 100", "durable 95 5 not on this disk yet", "committed 90 10 not known to be committed",
@@ -76,18 +76,18 @@ func TestDebugPageTells(t *testing.T) {
 			"requests 17", "5 chunks sent", "syncs of the log 2 2.5 entries each",
 			"members: voters n1 n2, outgoing n1 n3, learners n4", "leader in term 7: election won",
 		}},
-		{"a follower", core.Status{Role: core.Follower, Term: 3, Leader: 2, Members: three}, 0, []news{
-			{at: time.Now(), changed: core.Changed{Term: 3, Leader: 2, Reason: "leader heard"}},
+		{"a follower", core.Status{Role: core.Follower, Term: 3, Leader: n2, Members: three}, 0, []news{
+			{at: time.Now(), changed: core.Changed{Term: 3, Leader: n2, Reason: "leader heard"}},
 		}, []string{
 			"Follows n2 in term 3, and is a voter.", "known to the leader, n2", "voters n1 n2 n3 from the start of the cluster",
 			"could be added n4", "n4 no member", "follower in term 3, leader n2: leader heard",
 		}},
 		{"one that waits", core.Status{}, 0, nil, []string{"Not a member yet", "voters none", "could be added n1 n2 n3 n4"}},
-		{"a learner without a leader", core.Status{Term: 3, Members: core.Membership{Voters: []core.NodeID{2}, Learners: []core.NodeID{1}}}, 0, nil,
+		{"a learner without a leader", core.Status{Term: 3, Members: core.Membership{Voters: []core.NodeID{n2}, Learners: []core.NodeID{n1}}}, 0, nil,
 			[]string{"Knows no leader in term 3, and is a learner."}},
-		{"one that was removed", core.Status{Term: 3, Members: core.Membership{Voters: []core.NodeID{2}}}, 0, nil, []string{"no member any more"}},
+		{"one that was removed", core.Status{Term: 3, Members: core.Membership{Voters: []core.NodeID{n2}}}, 0, nil, []string{"no member any more"}},
 		{"a candidate", core.Status{Role: core.PreCandidate, Term: 3, Members: three}, 0, nil, []string{"Stands for election (pre-candidate) in term 3"}},
-		{"one on its way out", core.Status{Role: core.Leader, Term: 3, Members: core.Membership{Voters: []core.NodeID{2}, Outgoing: []core.NodeID{1, 2}}}, 0, nil,
+		{"one on its way out", core.Status{Role: core.Leader, Term: 3, Members: core.Membership{Voters: []core.NodeID{n2}, Outgoing: []core.NodeID{n1, n2}}}, 0, nil,
 			[]string{"Leads term 3, and is a voter on its way out.", "lease none"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -29,7 +29,7 @@ func newFront(do func(api.Request) (api.Reply, *api.Error)) *front {
 	m := newMetrics()
 	r := &fakeMember{status: core.Status{Term: 7, Role: core.Leader}}
 	wires := func() transport.Counters {
-		return transport.Counters{Peers: []transport.PeerCounters{{ID: 2, Sent: 9}}}
+		return transport.Counters{Peers: []transport.PeerCounters{{ID: n2, Sent: 9}}}
 	}
 	names := roster{"n1", "n2"}
 	m.watch(names, r, wires)

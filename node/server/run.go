@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -239,5 +241,6 @@ func (n *node) status() api.Status {
 		p := known[id]
 		status.Peers = append(status.Peers, api.PeerStatus{Node: n.names.name(id), Match: uint64(p.Match), Next: uint64(p.Next)})
 	}
+	slices.SortFunc(status.Peers, func(a, b api.PeerStatus) int { return strings.Compare(a.Node, b.Node) })
 	return status
 }

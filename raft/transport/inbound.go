@@ -97,7 +97,7 @@ func (t *TCP) serve(ctx context.Context, conn net.Conn) error {
 	p := t.peers[h.from]
 	switch {
 	case h.cluster != t.opts.Cluster:
-		return fmt.Errorf("%w: cluster %d, this is %d", errHello, h.cluster, t.opts.Cluster)
+		return fmt.Errorf("%w: cluster %x, this is %x (another cluster, or one set up otherwise)", errHello, h.cluster, t.opts.Cluster)
 	case h.to != t.opts.Self:
 		return fmt.Errorf("%w: for member %d, this is %d", errHello, h.to, t.opts.Self)
 	case p == nil:

@@ -62,8 +62,12 @@ func (l *Log) SnapshotChunk(meta core.SnapshotMeta, offset uint64, size int) (Ch
 	}
 }
 
-// maxLoans is how many snapshots stay open to be read piece by piece.
-const maxLoans = 4
+// maxLoans is how many snapshots stay open to be read piece by piece, and
+// maxIdle for how many saves one does whose name is gone and that nobody reads.
+const (
+	maxLoans = 8
+	maxIdle  = 8
+)
 
 // loans are the snapshots that were read last, the latest at the end. The lock
 // is held over their reading, which delays no append and no save.
@@ -72,10 +76,28 @@ type loans struct {
 	open []pieceReader
 }
 
+// age closes what was not read for many saves. Newest is still to be had by name.
+func (o *loans) age(newest core.SnapshotMeta) error {
+	if !o.mu.TryLock() {
+		return nil // one is being read, and a save waits for nobody
+	}
+	defer o.mu.Unlock()
+	var errs []error
+	for _, r := range slices.Clone(o.open) {
+		if r.idle++; r.meta != newest && r.idle > maxIdle {
+			errs = append(errs, o.drop(r))
+			continue
+		}
+		o.open[slices.IndexFunc(o.open, func(other pieceReader) bool { return other.meta == r.meta })] = r
+	}
+	return errors.Join(errs...)
+}
+
 // find gives an open snapshot and makes it the latest.
 func (o *loans) find(meta core.SnapshotMeta) (pieceReader, bool) {
 	for i, r := range o.open {
 		if r.meta == meta {
+			r.idle = 0
 			o.open = append(slices.Delete(o.open, i, i+1), r)
 			return r, true
 		}
@@ -124,6 +146,7 @@ type pieceReader struct {
 	file File
 	name string
 	meta core.SnapshotMeta
+	idle int // saves since it was read
 }
 
 func (r pieceReader) read(offset uint64, size int) (Chunk, error) {

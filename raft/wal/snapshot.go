@@ -135,7 +135,7 @@ func (l *Log) saveSnapshot(meta core.SnapshotMeta, members core.Membership, data
 			return err
 		}
 	}
-	return nil
+	return l.loans.age(l.newest())
 }
 
 // publish adds a durable snapshot and takes out those that are older than the

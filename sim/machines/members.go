@@ -75,11 +75,11 @@ func (o *orders) refused(e core.Refused) bool {
 	if o.waiting[e.ID] == nil {
 		return false
 	}
-	code, definite := codes[e.Reason]
-	if !definite {
+	code, known := codes[e.Reason]
+	if !known {
 		panic("machines: every reason to refuse an order has a code")
 	}
-	return o.settle(e.ID, core.Membership{}, &api.Error{Code: code, Message: "refused", Definite: true})
+	return o.settle(e.ID, core.Membership{}, &api.Error{Code: code, Message: "refused", Definite: e.Reason != core.Abandoned})
 }
 
 // entries looks through what is about to be applied: an entry of another term

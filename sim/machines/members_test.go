@@ -143,7 +143,7 @@ func TestOrdersThatFail(t *testing.T) {
 			r.machine(other).pause(true)
 			_, err := r.w.Transfer(who, other, 5*time.Second)
 			return err
-		}, api.Abandoned, true},
+		}, api.Abandoned, false},
 		{"without time", func(r *rig) error {
 			_, err := r.w.ChangeMembers(r.leader(), changes, 700*time.Microsecond)
 			return err
