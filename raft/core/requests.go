@@ -62,7 +62,7 @@ func (c *Core) onPropose(ev Propose) {
 			}
 		}
 		c.feedAll()
-	case c.leader == None:
+	case !c.served():
 		for _, p := range ev.Requests {
 			c.emit(Refused{p.ID, NoLeader})
 		}
@@ -78,6 +78,10 @@ func (c *Core) onPropose(ev Propose) {
 		c.send(c.leader, m)
 	}
 }
+
+// served says whether this member has a leader to ask. Who is no member, or does
+// not know that it is, could ask one and would never hear what became of that.
+func (c *Core) served() bool { return c.leader != None && c.members().Has(c.cfg.ID) }
 
 func (c *Core) feedAll() {
 	for i := range c.lead.peers {
@@ -149,8 +153,10 @@ func (c *Core) onRead(ev Read) {
 	switch {
 	case c.role == Leader:
 		c.enqueueRead(readRequest{ids: ids}, ev.Lease)
-	case c.leader == None:
-		c.refuseRead(readRequest{ids: ids})
+	case !c.served():
+		for _, id := range ids {
+			c.emit(Refused{id, NoLeader})
+		}
 	default:
 		r := remote{c.nextRequest(), ids}
 		c.client.reads = c.bounded(c.client.reads, r, NotAccepted)

@@ -197,11 +197,11 @@ func (w *Watch) decided(p placed) bool {
 }
 
 // elected checks that a leader has the votes that its configuration asks for,
-// each on the voter's disk. Its own may be on the way there.
+// each on the voter's disk.
 func (w *Watch) elected(id core.NodeID, term core.Term) {
 	var voters []core.NodeID
 	for voter := core.NodeID(1); int(voter) <= len(w.nodes); voter++ {
-		if voter == id || w.votes[ballot{term, voter}] == id {
+		if w.votes[ballot{term, voter}] == id {
 			voters = append(voters, voter)
 		}
 	}

@@ -35,7 +35,7 @@ func leaders() []play {
 			s.ask(2, hard(2, 1))
 			s.says(1, 2)
 		}, ElectionSafety, "with the votes of n1 alone"},
-		{"one alone, whose own vote is under way", 1, func(s *stage) { s.ask(1, hard(2, 1)); s.says(1, 2) }, "", ""},
+		{"one alone, whose own vote is not on its disk", 1, func(s *stage) { s.ask(1, hard(2, 1)); s.says(1, 2) }, ElectionSafety, "n1 leads in term 2 with the votes of"},
 		{"elected with the help of a learner", 5, func(s *stage) {
 			grow(s)
 			s.all(four, 1, append(log(1, 1), members(2, 1, trio, nil, []core.NodeID{4}))...)

@@ -59,6 +59,7 @@ type Cluster struct {
 	machines []*machine
 	links    [][]*link // [from][to], in order of ID
 	coverage [numCounters]int
+	counted  core.Index // up to here, what became of sessions is counted
 	trace    []trace.Step
 	began    time.Duration // when the run began, for the trace
 	messages int           // sent so far

@@ -1,5 +1,7 @@
 package machines
 
+import "partita/raft/core"
+
 // counter is something that happened inside a cluster, to be counted.
 type counter int
 
@@ -71,15 +73,18 @@ var counterNames = [numCounters]string{
 // count counts one.
 func (c *Cluster) count(what counter) { c.coverage[what]++ }
 
-// countSessions counts what a process's state machine did with sessions since
-// it was last asked. Every node does it, so that three count each thrice.
-func (p *process) countSessions() {
+// countSessions counts what a state machine did with sessions in the entries up
+// to one, if it is the first of all nodes to come so far.
+func (p *process) countSessions(to core.Index) {
 	now, before, all := p.service.SessionCounts(), p.sessions, &p.m.cluster.coverage
+	if p.sessions = now; to <= p.m.cluster.counted {
+		return
+	}
+	p.m.cluster.counted = to
 	all[sessionsOpened] += int(now.Opened - before.Opened)
 	all[sessionsDeduplicated] += int(now.Deduplicated - before.Deduplicated)
 	all[sessionsExpired] += int(now.Expired - before.Expired)
 	all[sessionsRefused] += int(now.Refused - before.Refused)
-	p.sessions = now
 }
 
 // Counters lists the names of everything that is counted, in order.

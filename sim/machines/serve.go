@@ -203,7 +203,7 @@ func (p *process) hand(e core.Effect) (to core.Index, ok bool) {
 			entries = entries[1:]
 		}
 		effects := p.service.Applied(entries)
-		p.countSessions()
+		p.countSessions(to)
 		p.serve(effects)
 		return to, true
 	case core.RestoreSnapshot:
