@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"partita/harness/cluster"
@@ -72,7 +70,7 @@ func (x *execution) keepMetrics(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(x.run.NodeDir(name), "metrics.txt"), text, 0o644)
+		return x.run.WriteMetrics(name, text)
 	}
 	return nil
 }

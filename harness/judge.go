@@ -33,6 +33,7 @@ type judgement struct {
 	failures []*checker.Failure
 	inside   *store.Simulation // what a simulator knows of the cluster's inside, or nil
 	trace    []trace.Step      // and what happened there, if it was kept
+	counted  checker.Tally     // by the nodes, or nil
 	torn     bool              // the history's last line was half written
 	unread   error             // what of the record beside the history cannot be read
 }
@@ -81,6 +82,8 @@ func judgeRun(ctx context.Context, run *store.Run, s *scenario.Scenario, results
 	j.unread = errors.Join(j.unread, err, j.ofThisHistory(run))
 	j.trace, err = run.ReadTrace()
 	j.unread = errors.Join(j.unread, err)
+	j.counted, err = run.ReadMetrics()
+	j.unread = errors.Join(j.unread, err)
 	return j, j.check(ctx)
 }
 
@@ -92,6 +95,10 @@ func (j *judgement) check(ctx context.Context) error {
 	}
 	run.Operations, run.Events, run.Faults = j.ops, j.events, j.faults
 	run.Records, run.StartNS = scenario.Records(j.states, j.logs), j.results.MonotonicStartNS
+	run.Tally = j.counted
+	if j.inside != nil {
+		run.Tally = j.inside.Coverage
+	}
 	j.results.Checks, j.failures = checker.Judge(ctx, run)
 	j.results.Checks["record"] = j.incomplete()
 	if j.inside != nil {

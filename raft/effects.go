@@ -63,6 +63,9 @@ func (r *Raft) execute(e core.Effect) {
 		}
 	case core.MembersChanged:
 		r.members.Store(&e.Members)
+		if o.role == core.Leader && e.Members.Joint() {
+			r.counters.joint.Add(1)
+		}
 		if r.cfg.OnMembers != nil {
 			r.cfg.OnMembers(e.Members)
 		}

@@ -20,6 +20,7 @@ type Counters struct {
 	ReadsByLease    uint64 // reads of this member that a leader's lease confirmed
 	ReadsByRound    uint64 // reads of this member that a round of heartbeats confirmed
 	Changes         uint64 // changes of the configuration begun here
+	Joint           uint64 // joint configurations that this member, as a leader, put in force
 	Transfers       uint64 // leads that this member let another have, when asked to
 	Overloaded      uint64 // requests refused because too much waits
 	Shed            uint64 // received Appends and Forwards dropped because too much waits for the disk
@@ -30,7 +31,8 @@ type counters struct {
 	appends, batches, entries               atomic.Uint64
 	saved, loaded, sent, chunks, chunkBytes atomic.Uint64
 	leaseReads, roundReads                  atomic.Uint64
-	changes, transfers, overloaded, shed    atomic.Uint64
+	changes, joint, transfers               atomic.Uint64
+	overloaded, shed                        atomic.Uint64
 }
 
 // Counters reads the counters.
@@ -41,7 +43,7 @@ func (r *Raft) Counters() Counters {
 		SnapshotsSaved: c.saved.Load(), SnapshotsLoaded: c.loaded.Load(), SnapshotsSent: c.sent.Load(),
 		ChunksSent: c.chunks.Load(), ChunkBytesSent: c.chunkBytes.Load(),
 		ReadsByLease: c.leaseReads.Load(), ReadsByRound: c.roundReads.Load(),
-		Changes: c.changes.Load(), Transfers: c.transfers.Load(),
+		Changes: c.changes.Load(), Joint: c.joint.Load(), Transfers: c.transfers.Load(),
 		Overloaded: c.overloaded.Load(), Shed: c.shed.Load(),
 	}
 }

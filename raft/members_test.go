@@ -68,7 +68,7 @@ func TestClusterGrowsAndShrinks(t *testing.T) {
 		if n := c.members[4].Counters(); n.SnapshotsLoaded == 0 {
 			t.Errorf("member 4 came without a snapshot: %+v", n)
 		}
-		if n := c.members[first].Counters(); n.ChunksSent <= n.SnapshotsSent || n.Changes != 2 {
+		if n := c.members[first].Counters(); n.ChunksSent <= n.SnapshotsSent || n.Changes != 2 || n.Joint != 1 {
 			t.Errorf("the leader counted %+v", n)
 		}
 

@@ -16,8 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"partita/harness/checker"
 	"partita/harness/scenario"
 	"partita/harness/store"
+	"partita/sim/machines"
 )
 
 // asProgram makes the test's binary be the program itself.
@@ -74,6 +76,16 @@ func folder(t *testing.T) *store.Run {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// TestReachedIsCounted: what a scenario may want to be reached has its counter
+// here.
+func TestReachedIsCounted(t *testing.T) {
+	for _, name := range checker.Coverage() {
+		if !slices.Contains(machines.Counters(), name) {
+			t.Errorf("nobody counts %q", name)
+		}
+	}
 }
 
 func TestExitStatus(t *testing.T) {

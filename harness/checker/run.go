@@ -28,7 +28,11 @@ type Run struct {
 	Asked, Reads, Writes []string
 	Model                Model
 	// ExactlyOnce says that the workload sends changes in copies that count once.
-	ExactlyOnce   bool
+	ExactlyOnce bool
+	// Reached lists what has to have happened inside the cluster, by the names of
+	// Reachable; Tally is how often it did.
+	Reached       []string
+	Tally         Tally
 	Options       Options
 	RecoverWithin time.Duration
 	TimeLimit     time.Duration
@@ -50,6 +54,9 @@ func Judge(ctx context.Context, r Run) (map[string]Result, []*Failure) {
 	}
 	if r.ExactlyOnce {
 		checks["exactly-once"] = enoughCopies(ExactlyOnce(r.Operations, r.Model))
+	}
+	if len(r.Reached) > 0 {
+		checks["reached"] = Reached(r.Reached, r.Tally)
 	}
 	return checks, linearizable.Failures
 }

@@ -18,7 +18,7 @@ const (
 // Result is what one checker found.
 type Result struct {
 	Verdict Verdict  `json:"verdict"`
-	Reason  string   `json:"reason,omitempty"`  // why it is not valid
+	Reason  string   `json:"reason,omitempty"`  // why it is not valid; of reached also what was
 	Keys    int      `json:"keys,omitempty"`    // of linearizable: how many keys were judged
 	Failing []string `json:"failing,omitempty"` // of linearizable: the keys that no order explains
 	// Undecided lists, of linearizable, the keys that stayed unknown.
@@ -28,6 +28,9 @@ type Result struct {
 	OutsideFaults *float64 `json:"outside_faults,omitempty"`
 	// Sessions, of exactly-once, counts what became of copies.
 	Sessions *SessionCounts `json:"sessions,omitempty"`
+	// Counts, of reached, is how often each thing happened that the scenario
+	// names; left out if nobody counted.
+	Counts map[string]int `json:"counts,omitempty"`
 }
 
 // Worse says whether v is worse than other. A verdict that is none of the

@@ -17,6 +17,7 @@ func (s *Scenario) ToJudge() (checker.Run, error) {
 	return checker.Run{
 		Nodes: s.NodeNames(), Members: s.MemberNames(), Kinds: s.Kinds(),
 		Asked: w.Operations, Reads: w.Reads, Writes: w.Writes, Model: w.Model, ExactlyOnce: w.ExactlyOnce,
+		Reached:       limits.Reached,
 		Options:       checker.Options{Budget: limits.Linearizable.Budget, Timeout: limits.Linearizable.Timeout},
 		RecoverWithin: limits.Availability.RecoverWithin, TimeLimit: s.TimeLimit,
 	}, nil

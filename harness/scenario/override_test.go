@@ -91,6 +91,8 @@ func overrideOf(v reflect.Value, path string) string {
 		return "20"
 	case "node.reads", "workload.reads":
 		return "lease"
+	case "checks.reached":
+		return "chunks-sent,lease-reads"
 	case "node.lease-drift":
 		return "0.2"
 	case "nemesis.clock.shapes":

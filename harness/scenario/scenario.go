@@ -125,10 +125,13 @@ type Fault struct {
 	Options nemesis.Options
 }
 
-// Checks are the limits of the checkers.
+// Checks are the limits of the checkers, and what a run has to have reached.
 type Checks struct {
 	Linearizable Linearizable `yaml:"linearizable"`
 	Availability Availability `yaml:"availability"`
+	// Reached lists what has to have happened inside the cluster at least once,
+	// or the run proves nothing; default: nothing.
+	Reached []string `yaml:"reached,omitempty"`
 }
 
 // Linearizable bounds the search for an order.

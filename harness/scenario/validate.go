@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"partita/harness/checker"
 	"partita/nemesis"
 	"partita/node/api"
 	"partita/workloads"
@@ -114,6 +115,12 @@ func (s *Scenario) validateRest() []*complaint {
 		bounds("checks.availability.recover-within", c.Availability.RecoverWithin, 100*time.Millisecond, time.Hour),
 		bounds("seed", s.Seed, 0, 1<<63-1),
 		oneOf("expect", s.Expect, []string{ExpectValid, ExpectInvalid}),
+	}
+	for i, name := range c.Reached {
+		all = append(all, oneOf("checks.reached", name, checker.Reachable()))
+		if slices.Contains(c.Reached[:i], name) {
+			all = append(all, &complaint{"checks.reached", name + " again: want each once"})
+		}
 	}
 	const mostClients = 1000
 	// The count alone first: it must not overflow when multiplied.

@@ -33,6 +33,7 @@ func newFront(do func(api.Request) (api.Reply, *api.Error)) *front {
 	}
 	names := roster{"n1", "n2"}
 	m.watch(names, r, wires)
+	m.watchSessions(func() kv.Counts { return kv.Counts{Opened: 1, Deduplicated: 2, Expired: 3, Refused: 4} })
 	return &front{
 		do: do, metrics: m, started: time.Now(), status: func() api.Status { return api.Status{Node: "n1", Term: 7} },
 		council: &council{raft: r, names: names, patience: time.Second},
@@ -155,6 +156,15 @@ func TestTheRestOfTheInterface(t *testing.T) {
 		{"/metrics", `partita_operations_total{op="put",outcome="ok"} 1`},
 		{"/metrics", "partita_raft_term 7"},
 		{"/metrics", "partita_raft_chunks_sent_total 5"},
+		{"/metrics", "partita_sessions_deduplicated_total 2"},
+		{"/metrics", "partita_sessions_expired_total 3"},
+		// What the harness looks for beside those, when a scenario wants it reached.
+		{"/metrics", "partita_raft_reads_by_lease_total 0"},
+		{"/metrics", "partita_raft_reads_by_round_total 0"},
+		{"/metrics", "partita_raft_snapshots_saved_total 0"},
+		{"/metrics", "partita_raft_snapshots_installed_total 0"},
+		{"/metrics", "partita_raft_joint_configurations_total 0"},
+		{"/metrics", "partita_raft_transfers_total 0"},
 		{"/metrics", `partita_transport_messages_total{outcome="sent",peer="n2"} 9`},
 		{"/debug/pprof/", "goroutine"},
 	}

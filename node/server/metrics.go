@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"partita/node/api"
+	"partita/node/kv"
 	"partita/raft"
 	"partita/raft/core"
 	"partita/raft/transport"
@@ -120,9 +121,31 @@ var counts = []struct {
 	{"reads_by_lease", "Reads of this node that a leader's lease confirmed.", func(c raft.Counters) uint64 { return c.ReadsByLease }},
 	{"reads_by_round", "Reads of this node that a round of heartbeats confirmed.", func(c raft.Counters) uint64 { return c.ReadsByRound }},
 	{"member_changes", "Changes of the configuration begun by this node.", func(c raft.Counters) uint64 { return c.Changes }},
+	{"joint_configurations", "Joint configurations that this node, as a leader, put in force.", func(c raft.Counters) uint64 { return c.Joint }},
 	{"transfers", "Times that this node let another lead because it was asked to.", func(c raft.Counters) uint64 { return c.Transfers }},
 	{"overloaded", "Requests refused because too much waits.", func(c raft.Counters) uint64 { return c.Overloaded }},
 	{"shed", "Messages dropped because too much waits for the disk.", func(c raft.Counters) uint64 { return c.Shed }},
+}
+
+// watchSessions adds what the state machine knows of sessions, read when asked.
+func (m *metrics) watchSessions(sessions func() kv.Counts) {
+	for _, c := range sessionCounts {
+		m.registry.MustRegister(prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Name: "partita_sessions_" + c.name + "_total", Help: c.help},
+			func() float64 { return float64(c.value(sessions())) }))
+	}
+}
+
+// sessionCounts are read from the state machine's counters. Every node counts
+// what it applies, and again what it applies again after a restart.
+var sessionCounts = []struct {
+	name, help string
+	value      func(kv.Counts) uint64
+}{
+	{"opened", "Sessions opened.", func(c kv.Counts) uint64 { return c.Opened }},
+	{"deduplicated", "Commands answered from a session's memory.", func(c kv.Counts) uint64 { return c.Deduplicated }},
+	{"expired", "Sessions dropped for their age, or for want of room.", func(c kv.Counts) uint64 { return c.Expired }},
+	{"refused", "Commands of sessions that there are not.", func(c kv.Counts) uint64 { return c.Refused }},
 }
 
 // wire collects the transport's counters.

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"partita/node/api"
+	"partita/node/kv"
 	"partita/node/service"
 	"partita/raft"
 	"partita/raft/core"
@@ -77,6 +79,8 @@ type owner struct {
 	answers []answer
 	wake    chan struct{} // room for one: there are answers
 
+	sessions atomic.Pointer[kv.Counts] // what became of sessions, for others to read
+
 	// The rest belongs to the goroutine alone.
 	spare     []answer // the buffer that answers swaps with
 	nextID    uint64
@@ -87,7 +91,7 @@ type owner struct {
 }
 
 func newOwner(s *service.Service, applied <-chan raft.ApplyMsg, timeout time.Duration, log *slog.Logger) *owner {
-	return &owner{
+	o := &owner{
 		service: s, applied: applied, timeout: timeout, log: log,
 		inbox:   make(chan call, maxPending),
 		drained: make(chan struct{}),
@@ -97,6 +101,8 @@ func newOwner(s *service.Service, applied <-chan raft.ApplyMsg, timeout time.Dur
 		calls:   map[uint64]call{},
 		started: time.Now(),
 	}
+	o.sessions.Store(&kv.Counts{})
+	return o
 }
 
 // do is called by many goroutines: it hands a request to the owner and waits
@@ -177,6 +183,9 @@ func (o *owner) apply(msg raft.ApplyMsg) {
 	}
 	if msg.Snapshot == nil {
 		o.execute(o.service.Applied(msg.Entries))
+		if now := o.service.SessionCounts(); now != *o.sessions.Load() {
+			o.sessions.Store(&now)
+		}
 		return
 	}
 	meta := msg.Snapshot.Meta

@@ -112,6 +112,30 @@ func TestWriteAndRead(t *testing.T) {
 	})
 }
 
+// TestSessionsAreCounted: others may read what became of sessions while the
+// owner goes on.
+func TestSessionsAreCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.ask(api.Request{Op: api.OpenSession})
+		for range 2 {
+			b.ask(api.Request{Op: api.Append, Key: "a", Value: "1", Session: 1, Number: 1})
+		}
+		if got := *b.sessions.Load(); got != (kv.Counts{}) {
+			t.Errorf("before anything is applied it counts %+v", got)
+		}
+		for i, command := range b.raft.commands {
+			b.applied <- raft.ApplyMsg{Entries: []core.Entry{{Index: core.Index(i + 1), Term: 3, Data: command}}}
+		}
+		synctest.Wait()
+		if got, want := *b.sessions.Load(), (kv.Counts{Opened: 1, Deduplicated: 1}); got != want {
+			t.Errorf("it counts %+v, want %+v", got, want)
+		}
+		for i, done := range b.raft.proposals {
+			done(raft.Accepted{Index: core.Index(i + 1), Term: 3}, nil)
+		}
+	})
+}
+
 func TestPlaceKnownAfterApply(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		write := b.ask(api.Request{Op: api.Put, Key: "a", Value: "1"})

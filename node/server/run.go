@@ -125,6 +125,7 @@ func start(cfg Config) (*node, error) {
 		council: &council{raft: n.raft, names: n.names, patience: cfg.OperationTimeout},
 		debug:   &debugPage{cfg: cfg, names: n.names, raft: n.raft, wire: peers.Counters, recent: n.changes.recent, started: n.started},
 	}
+	m.watchSessions(func() kv.Counts { return *n.owner.sessions.Load() })
 	n.http = &http.Server{
 		Handler: f.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
