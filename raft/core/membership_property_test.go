@@ -177,3 +177,25 @@ func FuzzDecodeMembership(f *testing.F) {
 		}
 	})
 }
+
+// TestMembershipInWords: a configuration is told with the lists that it has, and
+// equals no other that differs in one of them.
+func TestMembershipInWords(t *testing.T) {
+	all := map[string]Membership{
+		"voters 1 2":                         {Voters: []NodeID{1, 2}},
+		"voters 1":                           {Voters: []NodeID{1}},
+		"voters 1 2, outgoing 1":             {Voters: []NodeID{1, 2}, Outgoing: []NodeID{1}},
+		"voters 1 2, learners 3":             {Voters: []NodeID{1, 2}, Learners: []NodeID{3}},
+		"voters 1 2, outgoing 1, learners 3": {Voters: []NodeID{1, 2}, Outgoing: []NodeID{1}, Learners: []NodeID{3}},
+	}
+	for words, m := range all {
+		if m.String() != words {
+			t.Errorf("%q, not %q", m, words)
+		}
+		for others, o := range all {
+			if m.Equal(o) != (words == others) {
+				t.Errorf("%q equals %q: %v", m, o, m.Equal(o))
+			}
+		}
+	}
+}

@@ -61,17 +61,20 @@ func TestConfigIsValidated(t *testing.T) {
 func TestDisksThatCannotBe(t *testing.T) {
 	three := Membership{Voters: []NodeID{1, 2, 3}}
 	at := SnapshotMeta{5, 1}
-	for name, disk := range map[string]Restored{
-		"an entry at a wrong place":            {Entries: []Entry{{Index: 2, Term: 1}}},
-		"a hole":                               {Entries: []Entry{{Index: 1, Term: 1}, {Index: 3, Term: 1}}},
-		"a log that begins after its snapshot": {Snapshot: at, Members: three, Base: SnapshotMeta{6, 1}},
-		"a log that ends before its snapshot":  {Snapshot: at, Members: three, Base: SnapshotMeta{3, 1}, Entries: []Entry{{Index: 4, Term: 1}}},
-		"a snapshot without configuration":     {Snapshot: at, Base: at},
-		"a snapshot with a bad one":            {Snapshot: at, Base: at, Members: Membership{Voters: []NodeID{2, 1}}},
-		"a configuration that is none":         {Entries: []Entry{{Index: 1, Term: 1, Kind: Configuration, Data: []byte("x")}}},
+	for name, disk := range map[string]struct {
+		word string // in the error
+		Restored
+	}{
+		"an entry at a wrong place":            {"entry 2 stands where 1 belongs", Restored{Entries: []Entry{{Index: 2, Term: 1}}}},
+		"a hole":                               {"entry 3 stands where 2 belongs", Restored{Entries: []Entry{{Index: 1, Term: 1}, {Index: 3, Term: 1}}}},
+		"a log that begins after its snapshot": {"does not meet", Restored{Snapshot: at, Members: three, Base: SnapshotMeta{6, 1}}},
+		"a log that ends before its snapshot":  {"does not meet", Restored{Snapshot: at, Members: three, Base: SnapshotMeta{3, 1}, Entries: []Entry{{Index: 4, Term: 1}}}},
+		"a snapshot without configuration":     {"no configuration", Restored{Snapshot: at, Base: at}},
+		"a snapshot with a bad one":            {"sorted", Restored{Snapshot: at, Base: at, Members: Membership{Voters: []NodeID{2, 1}}}},
+		"a configuration that is none":         {"restored entry 1", Restored{Entries: []Entry{{Index: 1, Term: 1, Kind: Configuration, Data: []byte("x")}}}},
 	} {
-		if _, err := New(goodConfig(), disk); err == nil {
-			t.Errorf("a member starts on %s", name)
+		if _, err := New(goodConfig(), disk.Restored); err == nil || !strings.Contains(err.Error(), disk.word) {
+			t.Errorf("%s: %q is not in the error: %v", name, disk.word, err)
 		}
 	}
 	good := Restored{Snapshot: at, Members: three, Base: SnapshotMeta{4, 1}, Entries: []Entry{{Index: 5, Term: 1}}}
@@ -108,25 +111,6 @@ func TestBrokenInvariantsPanic(t *testing.T) {
 			}()
 			act(t)
 		})
-	}
-}
-
-// TestDecodeRefuses: a state that is cut short or goes on too long is none, nor
-// is one with a truth value that is neither.
-func TestDecodeRefuses(t *testing.T) {
-	cfg := fullCore().cfg
-	b := fullCore().AppendState(nil, nil)
-	for n := range b {
-		if _, err := DecodeState(cfg, b[:n]); err == nil {
-			t.Errorf("the first %d of %d bytes are decoded", n, len(b))
-		}
-	}
-	if _, err := DecodeState(cfg, append(b, 0)); err == nil {
-		t.Error("one byte more is decoded")
-	}
-	b[0] = 2 // started
-	if _, err := DecodeState(cfg, b); err == nil {
-		t.Error("a truth value of 2 is decoded")
 	}
 }
 

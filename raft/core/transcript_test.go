@@ -13,16 +13,23 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the transcripts under testdata anew")
 
+// transcripts lists the files that are played. The list of mutants that change
+// nothing lies beside them, where harness mutate looks for it.
+func transcripts(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts (%v)", err)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return filepath.Base(file) == "equivalent-mutants.txt" })
+}
+
 // TestTranscripts plays the transcripts under testdata: a line that begins
 // with "> " is a command, the lines after it are what came of it, a line that begins
 // with # says which rule is at work. testdata/README.md explains commands and
 // words, and lists the rules.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts (%v)", err)
-	}
-	for _, file := range files {
+	for _, file := range transcripts(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(file)
 			if err != nil {
@@ -50,14 +57,13 @@ func TestTranscriptsAreListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, _ := filepath.Glob("testdata/*.txt")
 	named := map[string]bool{}
 	for _, word := range strings.FieldsFunc(string(table), func(r rune) bool { return strings.ContainsRune("` |,()\n", r) }) {
 		if strings.HasSuffix(word, ".txt") {
 			named["testdata/"+word] = true
 		}
 	}
-	for _, file := range files {
+	for _, file := range transcripts(t) {
 		if !named[file] {
 			t.Errorf("testdata/README.md does not say which rule %s is for", file)
 		}

@@ -10,7 +10,8 @@ import (
 
 // The cluster below runs several cores on a network, a disk and timers that a
 // seed drives, and checks the properties of figure 3 of the paper with its own
-// bookkeeping, never with the core's.
+// bookkeeping, never with the core's. Tests run in order of their files' names:
+// what needs a whole world comes last, since it takes longest.
 
 type member struct {
 	id     NodeID
