@@ -149,8 +149,6 @@ func drawFaults(rng *rand.Rand, s *scenario.Scenario, kinds []string) string {
 			switch {
 			case kind.Name == nemesis.Partition:
 				options += ", phase: 300ms"
-			case kind.Name == nemesis.Membership: // who is new catches up only if it is fed faster than the others commit
-				s.Node.MaxBatch = max(s.Node.MaxBatch, 8)
 			case kind.Name == nemesis.Clock && play.Leases(s):
 				options += ", shapes: [realtime-offset, realtime-rate]"
 			}
