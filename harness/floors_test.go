@@ -59,6 +59,8 @@ type goPackage struct {
 	Imports    []string
 }
 
+// ours are the packages of the house. Runs leave copies of sources with a bug in
+// results/ for as long as they are built, and those are none.
 func ours(t *testing.T) []goPackage {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "partita/...").Output()
@@ -73,6 +75,8 @@ func ours(t *testing.T) []goPackage {
 			return all
 		case err != nil:
 			t.Fatalf("go list: %v", err)
+		case matches("partita/results/...", p.ImportPath):
+			continue
 		}
 		all = append(all, p)
 	}

@@ -58,9 +58,8 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 	flight := 200 * time.Microsecond << rng.IntN(5)
 	inflight := []int{1, 4, maxInflight}[rng.IntN(3)]
 	inflightBytes := []int{100, 2000, maxInflightBytes}[rng.IntN(3)]
-	if slices.Contains(s.Kinds(), nemesis.Membership) {
-		// An entry a round trip may be less than what is written meanwhile, and who
-		// joins then never catches up.
+	if slices.ContainsFunc(s.Nemesis, func(f scenario.Fault) bool { return f.Kind == nemesis.Membership }) {
+		// Who joins catches up only if it is fed faster than the others commit.
 		inflight, inflightBytes = max(inflight, 4), max(inflightBytes, 2000)
 	}
 	turn := []time.Duration{50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}[rng.IntN(4)]
