@@ -65,7 +65,7 @@ bugs: build ## every bug of bugs/ under its scenario: BUGS=a,b SEEDS=5
 	@bin/harness bugs $(if $(BUGS),--bugs $(BUGS)) --seeds $(SEEDS) $(ARGS)
 
 .PHONY: play
-play: build ## three nodes by docker-compose, for curl (make play-down ends them)
+play: build ## three nodes and a spare by docker-compose, for curl (make play-down ends them)
 	@bin/harness doctor --build-image >/dev/null
 	@PARTITA_IMAGE=$$(bin/harness doctor --print-image) docker-compose -f docker/compose.yaml up -d
 	@echo 'try: curl -s 127.0.0.1:8001/v1/status'

@@ -66,6 +66,9 @@ func (c *council) members() api.Members { return c.names.members(c.raft.Status()
 
 // change changes the configuration and waits until the final one is applied.
 func (c *council) change(ctx context.Context, request api.ChangeRequest) (api.Members, *api.Error) {
+	if len(request.Changes) == 0 {
+		return api.Members{}, &api.Error{Code: api.BadRequest, Message: "changes is empty; give one at least, like {\"op\":\"add_learner\",\"node\":\"n4\"}", Definite: true}
+	}
 	var changes []core.Change
 	for _, part := range request.Changes {
 		change, err := c.parse(part)
