@@ -218,8 +218,10 @@ func (c *Core) onReceived(e Envelope) {
 		return
 	case Vote:
 		// Who hears from a leader, or leads, neither votes nor raises its term
-		// for a candidate that nobody asked to stand (thesis §4.2.3). Leases rest on it.
-		if !m.Transfer && (c.loyal || c.role == Leader) && e.Term >= c.hard.Term {
+		// for a candidate that its leader did not ask to stand (thesis §4.2.3): one of a
+		// later term. A leader of the same term knows of no transfer. Leases rest on it.
+		loyal := c.loyal || c.role == Leader
+		if asked := m.Transfer && e.Term > c.hard.Term; loyal && !asked && e.Term >= c.hard.Term {
 			return
 		}
 	}
