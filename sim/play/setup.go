@@ -60,7 +60,7 @@ func machinesOf(s *scenario.Scenario) machines.Config {
 	inflightBytes := []int{100, 2000, maxInflightBytes}[rng.IntN(3)]
 	if slices.ContainsFunc(s.Nemesis, func(f scenario.Fault) bool { return f.Kind == nemesis.Membership }) {
 		// Who joins catches up only if it is fed faster than the others commit.
-		inflight, inflightBytes = max(inflight, 4), max(inflightBytes, 2000)
+		inflight, inflightBytes = maxInflight, max(inflightBytes, 20_000)
 	}
 	turn := []time.Duration{50 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}[rng.IntN(4)]
 	drift := []float64{0, n.LeaseDrift}[rng.IntN(2)]
