@@ -59,8 +59,8 @@ func (s storage) Append(batches ...wal.Batch) error {
 		if b.From <= r.Base.Index || b.From > r.Base.Index+core.Index(len(r.Entries))+1 {
 			return fmt.Errorf("labs: entries from %d on cannot follow %d after %d", b.From, len(r.Entries), r.Base.Index)
 		}
-		kept := r.Entries[: b.From-r.Base.Index-1 : b.From-r.Base.Index-1]
-		r.Entries = append(kept, b.Entries...)
+		kept := r.Entries[:b.From-r.Base.Index-1]
+		r.Entries = slices.Concat(kept, b.Entries)
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func opens(disk *memfs.Disk) error {
 	if l, _, err = reopen(disk, opts); err != nil {
 		return fmt.Errorf("open after an append: %w", err)
 	}
-	if want := append(r.Entries, next.Entries...); !slices.EqualFunc(l.Restored().Entries, want, sameEntry) || l.Restored().HardState != next.HardState {
+	if want := slices.Concat(r.Entries, next.Entries); !slices.EqualFunc(l.Restored().Entries, want, sameEntry) || l.Restored().HardState != next.HardState {
 		return fmt.Errorf("after an append %+v, want %+v", l.Restored(), want)
 	}
 	return nil

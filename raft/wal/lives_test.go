@@ -94,7 +94,7 @@ func (f *life) comeBack(t *rapid.T, candidates []model) {
 		}
 		f.disk.SetHook(nil)
 	}
-	l, data, err := reopen(f.disk, f.opts)
+	l, _, err := reopen(f.disk, f.opts)
 	if err != nil {
 		t.Fatalf("reopen: %v", err)
 	}
@@ -103,7 +103,8 @@ func (f *life) comeBack(t *rapid.T, candidates []model) {
 	}
 	restored := l.Restored()
 	f.disk.Crash(drawLoss(t))
-	if l, data, err = reopen(f.disk, f.opts); err != nil {
+	l, data, err := reopen(f.disk, f.opts)
+	if err != nil {
 		t.Fatalf("reopen after a power loss: %v", err)
 	}
 	if !reflect.DeepEqual(l.Restored(), restored) {

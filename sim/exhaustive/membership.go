@@ -15,14 +15,6 @@ type seats uint8
 // everybody is all three.
 const everybody seats = 1<<members - 1
 
-func seatsOf(ids []core.NodeID) seats {
-	var s seats
-	for _, id := range ids {
-		s |= seat(id)
-	}
-	return s
-}
-
 func seat(id core.NodeID) seats { return 1 << (id - 1) }
 
 // ids lists a set.
