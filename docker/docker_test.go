@@ -379,7 +379,7 @@ func TestComposePublishesOnLoopbackOnly(t *testing.T) {
 	if err := yaml.Unmarshal(text, &compose); err != nil {
 		t.Fatal(err)
 	}
-	if len(compose.Services) != 3 {
+	if len(compose.Services) != 4 {
 		t.Errorf("%d services", len(compose.Services))
 	}
 	for name, s := range compose.Services {
