@@ -14,7 +14,7 @@ type Counters struct {
 	Entries         uint64 // entries in those
 	SnapshotsSaved  uint64 // of the own state machine
 	SnapshotsLoaded uint64 // from a leader
-	SnapshotsSent   uint64 // whole, to the last chunk
+	SnapshotsSent   uint64 // to the last piece; one that is sent again counts again
 	ChunksSent      uint64 // of those and of others
 	ChunkBytesSent  uint64
 	ReadsByLease    uint64 // reads of this member that a leader's lease confirmed
